@@ -1,0 +1,216 @@
+"""What the book knows about the purse on one card, and what a sighting of that card proves. Pure functions.
+
+Each side of a purse (spend, load) only ever grows. The *floor* is the last state that nothing can take back; *told*
+images are slot writes handed to a terminal whose fate is not certain yet; *legs* are book entries that ride on them.
+A torn EEPROM cell can read old today and new tomorrow, so a sighting alone shows, and only an outcome or a later
+write on top confirms (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """The two one-way totals of a purse."""
+
+    SPEND = "spend"
+    LOAD = "load"
+
+
+class Finding(StrEnum):
+    """What only tampering, a clone, a restored dump or a fault can explain."""
+
+    ROLLBACK = "rollback"
+    """The card shows a sequence below what was proven."""
+    FORK = "fork"
+    """One sequence number with two contents."""
+    EXCESS = "excess"
+    """The card shows a state, or more money, that no record explains."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One side of a purse as one slot tells it. ``slot`` 0 or 1; ``offline_fen`` and ``stop`` belong to the spend side."""
+
+    seq: int
+    total_fen: int
+    slot: int
+    offline_fen: int = 0
+    stop: bool = False
+
+    @property
+    def base_fen(self) -> int:
+        """The total of the last online write below any offline spending."""
+        return self.total_fen - self.offline_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A book entry that must reach the card and is not confirmed there. ``entry`` = its seq in the account, ``fen`` > 0."""
+
+    entry: int
+    seq: int
+    fen: int
+    terminal: int | None
+    journal_seq: int | None
+    shown: bool = False
+    """True while the last sighting showed it on the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideMirror:
+    """The book's view of one side: what was last shown, the floor below it, told images, open legs (in seq order)."""
+
+    shown: State
+    floor: State
+    told: tuple[State, ...] = ()
+    legs: tuple[Leg, ...] = ()
+
+    @property
+    def missing_fen(self) -> int:
+        """Sum of the legs that the last sighting did not show."""
+        return sum(leg.fen for leg in self.legs if not leg.shown)
+
+    @property
+    def last_seq(self) -> int:
+        """The highest sequence number that is taken."""
+        return max([self.shown.seq, *(image.seq for image in self.told), *(leg.seq for leg in self.legs)])
+
+
+@dataclass(frozen=True, slots=True)
+class RingEntry:
+    """An offline debit that the card itself remembers."""
+
+    card_seq: int
+    terminal: int
+    journal_seq: int
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItems:
+    """Why card and book differ: ``card − book = torn − unwritten − offline + late`` always holds (tap-protocol.md)."""
+
+    torn_fen: int
+    unwritten_fen: int
+    offline_fen: int
+    """Spent offline and not here yet; negative = more on the card than any record explains."""
+    late_fen: int
+
+
+def open_items(*, spend: SideMirror, load: SideMirror, book_fen: int, late_fen: int) -> OpenItems:
+    """Split the difference between card and book into its items, all in fen."""
+    card_fen = load.shown.total_fen - spend.shown.total_fen
+    torn_fen, unwritten_fen = spend.missing_fen, load.missing_fen
+    return OpenItems(
+        torn_fen=torn_fen,
+        unwritten_fen=unwritten_fen,
+        offline_fen=book_fen + torn_fen - unwritten_fen + late_fen - card_fen,
+        late_fen=late_fen,
+    )
+
+
+def observe(mirror: SideMirror, seen: State, ring: Iterable[RingEntry] = ()) -> SideMirror | Finding:
+    """Take in what one side of the card shows. Returns the new mirror, or the finding that makes the card suspect."""
+    floor = mirror.floor
+    if seen.seq < floor.seq:
+        return Finding.ROLLBACK
+    if seen.seq == floor.seq:
+        if (seen.total_fen, seen.offline_fen, seen.stop) != (floor.total_fen, floor.offline_fen, floor.stop):
+            return Finding.FORK
+        return replace(mirror, shown=floor, legs=tuple(replace(leg, shown=False) for leg in mirror.legs))
+    if seen.offline_fen == 0:
+        return _observe_online_image(mirror, seen)
+    return _observe_offline_spending(mirror, seen, tuple(ring))
+
+
+def confirm(mirror: SideMirror, *, seq: int, total_fen: int) -> SideMirror:
+    """Take in a reported read-back: the told image with this sequence stands on the card for good.
+
+    An image that was never told, or that a later state has overtaken, changes nothing.
+    """
+    image = _told(mirror, seq, total_fen)
+    if image is None:
+        return mirror
+    later = tuple(other for other in mirror.told if other.seq > seq)
+    if any(other.slot == image.slot for other in later):
+        return mirror  # it may be overwritten by now, and a tear there would bring the floor back
+    legs = tuple(leg for leg in mirror.legs if leg.seq > seq)
+    shown = image if mirror.shown.seq <= seq else mirror.shown
+    return SideMirror(shown=shown, floor=image, told=later, legs=legs)
+
+
+def tell(mirror: SideMirror, *, fen: int, stop: bool = False) -> State:
+    """Compose the next state to write: everything the card lacks, plus ``fen``.
+
+    A slot in doubt is written again, because the other one holds the only state that is certain.
+    """
+    in_doubt = mirror.shown.seq != mirror.floor.seq
+    return State(
+        seq=mirror.last_seq + 1,
+        total_fen=mirror.shown.total_fen + mirror.missing_fen + fen,
+        slot=mirror.shown.slot if in_doubt else 1 - mirror.shown.slot,
+        stop=stop,
+    )
+
+
+def with_told(mirror: SideMirror, image: State, leg: Leg | None = None) -> SideMirror:
+    """Remember an image that goes to a terminal now, and the entry it is for."""
+    legs = mirror.legs if leg is None else (*mirror.legs, leg)
+    return replace(mirror, told=(*mirror.told, image), legs=legs)
+
+
+def without_leg(mirror: SideMirror, entry: int) -> SideMirror | None:
+    """Forget an entry whose only image was never given to a card, or None when a later image carries it too."""
+    leg = next((leg for leg in mirror.legs if leg.entry == entry), None)
+    if leg is None or leg.shown or any(image.seq > leg.seq for image in mirror.told):
+        return None
+    return replace(
+        mirror,
+        told=tuple(image for image in mirror.told if image.seq < leg.seq),
+        legs=tuple(other for other in mirror.legs if other.entry != entry),
+    )
+
+
+def written_offline(mirror: SideMirror, *, entry: int) -> SideMirror:
+    """An uploaded record (or the card's ring) says that this entry was written offline under the same key."""
+    return replace(mirror, legs=tuple(leg for leg in mirror.legs if leg.entry != entry))
+
+
+def _observe_online_image(mirror: SideMirror, seen: State) -> SideMirror | Finding:
+    image = _told(mirror, seen.seq, seen.total_fen)
+    if image is None or image.stop != seen.stop:
+        return Finding.FORK if any(other.seq == seen.seq for other in mirror.told) else Finding.EXCESS
+    legs = tuple(replace(leg, shown=leg.seq <= seen.seq) for leg in mirror.legs)
+    return replace(mirror, shown=seen, legs=legs)
+
+
+def _observe_offline_spending(
+    mirror: SideMirror, seen: State, ring: tuple[RingEntry, ...]
+) -> SideMirror | Finding:
+    """Offline debits stand on top of an online write: ``base_fen`` says on which, and that one is certain now."""
+    below = [image for image in mirror.told if image.total_fen == seen.base_fen and image.seq < seen.seq]
+    if below:
+        legs = tuple(leg for leg in mirror.legs if leg.seq > below[-1].seq)
+    elif seen.base_fen == mirror.floor.base_fen and seen.offline_fen > mirror.floor.offline_fen:
+        legs = mirror.legs
+    else:
+        return Finding.EXCESS
+    legs = tuple(replace(leg, shown=False) for leg in legs if not _in_ring(leg, seen, ring))
+    return SideMirror(shown=seen, floor=seen, told=(), legs=legs)
+
+
+def _told(mirror: SideMirror, seq: int, total_fen: int) -> State | None:
+    return next((image for image in mirror.told if (image.seq, image.total_fen) == (seq, total_fen)), None)
+
+
+def _in_ring(leg: Leg, seen: State, ring: tuple[RingEntry, ...]) -> bool:
+    """The till lost the answer and wrote the same sale offline: the card's own ring names terminal and record."""
+    return any(
+        (entry.terminal, entry.journal_seq, entry.fen) == (leg.terminal, leg.journal_seq, leg.fen)
+        and entry.card_seq <= seen.seq
+        for entry in ring
+    )
