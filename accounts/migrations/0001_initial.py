@@ -1,7 +1,8 @@
+import uuid
+
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import uuid
 from django.db import migrations, models
 
 
@@ -579,7 +580,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="holder",
             constraint=models.CheckConstraint(
-                condition=models.Q(("school_no__regex", "^[0-9A-Z]{4,20}$")), name="holder_school_no_form"
+                condition=models.Q(
+                    ("school_no__regex", "^[0-9A-Z]{4,20}$"),
+                    models.Q(("school_no__regex", "^[0-9]{5}$"), _negated=True),
+                ),
+                name="holder_school_no_form",
             ),
         ),
         migrations.AddConstraint(
@@ -702,11 +707,17 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="loginrecord",
-            index=models.Index(fields=["source", "at"], name="login_by_source"),
+            index=models.Index(
+                condition=models.Q(("succeeded", False)),
+                fields=["source", "at"],
+                name="login_failed_by_source",
+            ),
         ),
         migrations.AddIndex(
             model_name="loginrecord",
-            index=models.Index(fields=["at"], name="login_by_time"),
+            index=models.Index(
+                condition=models.Q(("succeeded", False)), fields=["at"], name="login_failed_by_time"
+            ),
         ),
         migrations.AddIndex(
             model_name="loginrecord",

@@ -1,4 +1,4 @@
-"""What the models cannot say: roles and grants, append-only tables, life cycles that never run backwards, free space.
+"""What the models cannot say: grants, append-only tables, life cycles that never run backwards, free space.
 
 The application role owns nothing. It can therefore neither drop a trigger nor truncate a table.
 """
@@ -102,7 +102,8 @@ LIFE_CYCLES = [
         FOR EACH ROW WHEN (OLD.life IS DISTINCT FROM NEW.life)
         EXECUTE FUNCTION accounts_check_life(
             'blank issued', 'blank void',
-            'issued active', 'issued replaced', 'issued returned', 'issued expired', 'issued damaged', 'issued void',
+            'issued active', 'issued replaced', 'issued returned', 'issued expired', 'issued damaged',
+            'issued void',
             'active replaced', 'active returned', 'active expired', 'active damaged', 'active void',
             'expired active', 'expired replaced', 'expired returned', 'expired void',
             'damaged replaced', 'damaged returned', 'damaged void')
@@ -149,7 +150,8 @@ NO_FLAGS = [
     "DROP FUNCTION accounts_check_unfreeze()",
 ]
 
-# A tap rewrites its account and card; with free space in the page the new version stays there (HOT) and no index is touched.
+# A tap rewrites its account and card; with free space in the page the new version stays there (HOT) and no
+# index is touched.
 FREE_SPACE = [
     "ALTER TABLE accounts_account SET (fillfactor = 70)",
     "ALTER TABLE accounts_card SET (fillfactor = 70)",

@@ -1,7 +1,8 @@
 """The tables of this room, by what they answer.
 
-``people``: who (Campus, Holder, Operator). ``standing``: Account, Card, LossReport. ``secrets``: passwords and the
-counters that protect them (Secret, Attempt, LoginRecord). ``audit``: who did what (AuditEvent), never changed.
+``people``: who (Campus, Holder, Operator). ``standing``: Account, Card, LossReport. ``secrets``: passwords
+and the counters that protect them (Secret, Attempt, LoginRecord). ``audit``: who did what (AuditEvent), never
+changed.
 """
 
 from __future__ import annotations

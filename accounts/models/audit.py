@@ -1,7 +1,7 @@
 """Who did what, when, through which door, and what it was before and after.
 
-Append-only in three locks: row triggers, a TRUNCATE trigger, and an application role that owns nothing and may only read
-and add. A wrong entry is explained by another entry.
+Append-only in three locks: row triggers, a TRUNCATE trigger, and an application role that owns nothing and
+may only read and add. A wrong entry is explained by another entry.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Who: campuses, the people who hold cards, and the staff who serve them.
 
-Collected is only what the card needs (PIPL art. 6): no gender, birthday or address. The identity number is sealed with
-AES-256-GCM (see ``accounts.sealing``) and found again through a keyed blind index, never through its digits.
+Collected is only what the card needs (PIPL art. 6): no gender, birthday or address. The identity number is
+sealed with AES-256-GCM (see ``accounts.sealing``) and found again through a keyed blind index, never through
+its digits.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Holder(models.Model):
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     school_no = models.TextField(unique=True)
-    """Student or staff number, upper case letters and digits."""
+    """Student or staff number, upper case letters and digits; five digits alone would be an account number."""
     name = models.TextField()
     kind = models.TextField(choices=HolderKind)
     campus = models.ForeignKey(Campus, models.PROTECT, related_name="holders")
@@ -81,7 +82,8 @@ class Holder(models.Model):
                 name="holder_document_known", condition=Q(document_kind__in=DocumentKind.values)
             ),
             models.CheckConstraint(
-                name="holder_school_no_form", condition=Q(school_no__regex=r"^[0-9A-Z]{4,20}$")
+                name="holder_school_no_form",
+                condition=Q(school_no__regex=r"^[0-9A-Z]{4,20}$") & ~Q(school_no__regex=r"^[0-9]{5}$"),
             ),
             models.CheckConstraint(
                 name="holder_id_number_whole",

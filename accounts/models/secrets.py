@@ -1,7 +1,8 @@
 """Passwords, and the counters that make six digits enough.
 
-A password is stored as Argon2id over a keyed digest, so this table alone tells nothing (``accounts.pinhash``). ``Attempt`` counts
-guesses before they are compared; ``LoginRecord`` remembers them for 90 days, without any password and without unknown names.
+A password is stored as Argon2id over a keyed digest, so this table alone tells nothing
+(``accounts.pinhash``). ``Attempt`` counts guesses before they are compared; ``LoginRecord`` remembers them
+for 90 days, without any password and without unknown names.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Attempt(models.Model):
 
 
 class LoginRecord(models.Model):
-    """One password tried: where, for whom, and whether it was right. Shown to the holder; erased after 90 days."""
+    """One password tried: where, for whom, whether it was right. Shown to the holder; erased after 90 days."""
 
     at = models.DateTimeField()
     subject = models.TextField()
@@ -96,8 +97,10 @@ class LoginRecord(models.Model):
         verbose_name = _("登录记录")
         verbose_name_plural = _("登录记录")
         indexes = [
-            models.Index(name="login_by_source", fields=["source", "at"]),
-            models.Index(name="login_by_time", fields=["at"]),
+            models.Index(
+                name="login_failed_by_source", fields=["source", "at"], condition=Q(succeeded=False)
+            ),
+            models.Index(name="login_failed_by_time", fields=["at"], condition=Q(succeeded=False)),
             models.Index(name="login_by_account", fields=["account", "at"]),
         ]
 

@@ -1,7 +1,8 @@
 """Accounts and cards: the two hot tables, and the record of loss reports.
 
-A debit locks exactly one row, the account, and compares-and-swaps on its ``version``: every change that can turn a verdict
-adds one to it. Nothing that a tap changes is indexed and both tables keep free space, so that updates stay in the page.
+A debit locks exactly one row, the account, and compares-and-swaps on its ``version``: every change that can
+turn a verdict adds one to it. Nothing that a tap changes is indexed and both tables keep free space, so that
+updates stay in the page.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class AccountLife(models.TextChoices):
 
 
 class CardLife(models.TextChoices):
-    """The life of a piece of plastic. ISSUED and ACTIVE are live; the rest never comes back, but EXPIRED may."""
+    """The life of a piece of plastic. ISSUED and ACTIVE are live; of the rest only EXPIRED can come back."""
 
     BLANK = "blank", _("空白")
     ISSUED = "issued", _("已发")
@@ -56,8 +57,9 @@ LIMIT_MAX_FEN = 60_000
 class Account(models.Model):
     """One holder's purse at the university, known by the five digits on every receipt (guide L39).
 
-    Money columns are written by ``transactions`` only. ``book_fen`` may be negative after late uploads; the account
-    is frozen then (guide L95). ``frozen_reasons`` holds values of ``purse.rules.FreezeReason``; empty means not frozen.
+    Money columns are written by ``transactions`` only. ``book_fen`` may be negative after late uploads; the
+    account is frozen then (guide L95). ``frozen_reasons`` holds values of ``purse.rules.FreezeReason``; empty
+    means not frozen.
     """
 
     number = models.IntegerField()
