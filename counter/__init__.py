@@ -1,0 +1,1 @@
+"""Staff screens: center desk, cashier, supervisor, finance, administration."""

@@ -1,0 +1,1 @@
+"""What `ecardctl` does before and around Django. Standard library only: nothing is installed yet."""

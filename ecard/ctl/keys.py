@@ -1,0 +1,31 @@
+"""The secrets of a demo or test machine: made at random on first use, kept in `var/`, never in the repository."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+RINGS = ("PIN_PEPPERS", "FIELD_KEYS", "TERMINAL_MASTER", "CARD_MASTER")
+SINGLE = ("INDEX_KEY", "AUDIT_KEY")
+
+
+def demo_settings(path: Path) -> dict[str, str]:
+    """Read the demo settings from `path`, writing them first (mode 0600) when there are none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        lines = file.read().splitlines()
+        if not lines:
+            lines = [f"{name}={value}" for name, value in _generate().items()]
+            file.write("\n".join(lines) + "\n")
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def _generate() -> dict[str, str]:
+    settings = {"ECARD_DEMO": "1", "TRUSTED_PROXY_HOPS": "0", "SECRET_KEY": secrets.token_urlsafe(64)}
+    settings |= {name: f"1:{secrets.token_hex(32)}" for name in RINGS}
+    settings |= {name: secrets.token_hex(32) for name in SINGLE}
+    return settings

@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+"""Django's command line. In a checkout, `./ecardctl manage …` runs it in the made environment."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecard.settings")
+    execute_from_command_line(sys.argv)

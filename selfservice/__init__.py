@@ -1,0 +1,1 @@
+"""Unattended doors: the touch-screen query, the load kiosk's screens, the phone."""
