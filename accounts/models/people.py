@@ -60,7 +60,7 @@ class Holder(models.Model):
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     school_no = models.TextField(unique=True)
-    """Student or staff number, upper case letters and digits; five digits alone would be an account number."""
+    """Student or staff number, upper case letters and digits; five digits would be an account number."""
     name = models.TextField()
     kind = models.TextField(choices=HolderKind)
     campus = models.ForeignKey(Campus, models.PROTECT, related_name="holders")

@@ -81,7 +81,7 @@ class Attempt(models.Model):
 
 
 class LoginRecord(models.Model):
-    """One password tried: where, for whom, whether it was right. Shown to the holder; erased after 90 days."""
+    """One password tried: where, for whom, and whether it was right. Shown to the holder; kept 90 days."""
 
     at = models.DateTimeField()
     subject = models.TextField()
