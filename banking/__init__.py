@@ -1,1 +1,1 @@
-"""The bank is an outside party: bindings, loads, reversals, the day file, the ISO 8583 gateway, a bank simulator."""
+"""The bank is an outside party: bindings, loads, reversals, day file, ISO 8583 gateway, bank simulator."""

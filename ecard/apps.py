@@ -12,4 +12,4 @@ class EcardConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from ecard import checks  # noqa: F401, PLC0415 (importing registers them; needs loaded apps)
+        from ecard import checks  # noqa: F401 (importing registers them)

@@ -1,9 +1,10 @@
-"""What must hold before anybody is served. Errors, never warnings: a wrong key or an unsafe disk loses money."""
+"""What must hold before anybody is served. Errors, no warnings: a wrong key or an unsafe disk loses money."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, combinations
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,6 @@ from django.db import OperationalError, connections
 RINGS = ("PIN_PEPPERS", "FIELD_KEYS", "TERMINAL_MASTER", "CARD_MASTER")
 SINGLE = ("INDEX_KEY", "AUDIT_KEY")
 MINIMUM_KEY_BYTES = 32
-MONEY_APPS = ("transactions", "accounts", "terminals", "banking", "reconciliation")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -28,10 +28,8 @@ def refuse_unsafe_settings() -> None:
         ImproperlyConfigured: naming every check that failed.
     """
     failed = [*check_keys(None), *check_surroundings(None)]
-    try:
+    with suppress(OperationalError):  # the database may come up later; /healthz says so until then
         failed += check_database(None, databases=["default"])
-    except OperationalError:
-        pass  # the database may come up later; /healthz says so, and a restart checks again
     if failed:
         raise ImproperlyConfigured("; ".join(f"{error.id} {error.msg}" for error in failed))
 
@@ -46,9 +44,21 @@ def check_keys(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
     named = list(_named_keys())
     return [
         *(_error(1, f"{name} is missing.") for name in _missing_keys()),
-        *(_error(2, f"{name} is shorter than 32 bytes.") for name, key in named if len(key) < MINIMUM_KEY_BYTES),
-        *(_error(3, f"{a} and {b} are equal.") for (a, key), (b, other) in combinations(named, 2) if key == other),
-        *(_error(4, f"{name} is the sample of .env.example.") for name, key in named if key in _sample_keys()),
+        *(
+            _error(2, f"{name} is shorter than 32 bytes.")
+            for name, key in named
+            if len(key) < MINIMUM_KEY_BYTES
+        ),
+        *(
+            _error(3, f"{a} and {b} are equal.")
+            for (a, key), (b, other) in combinations(named, 2)
+            if key == other
+        ),
+        *(
+            _error(4, f"{name} is the sample of .env.example.")
+            for name, key in named
+            if key in _sample_keys()
+        ),
     ]
 
 
@@ -122,7 +132,8 @@ def _database_errors(alias: str) -> Iterator[CheckMessage]:
         if cursor.fetchone()[0]:
             yield _error(23, "The application is logged in as a superuser.")
         cursor.execute(
-            "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+            "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
+            " AND relnamespace = current_schema()::regnamespace"
             " AND pg_has_role(current_user, relowner, 'MEMBER')"
         )
         if owned := cursor.fetchone()[0]:

@@ -288,7 +288,7 @@ def _server_processes(cluster: Cluster) -> set[int]:
     data, found = str(cluster.data.resolve()), set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(process / "cwd") == data:
+            if str((process / "cwd").readlink()) == data:
                 found.add(int(process.name))
         except OSError:
             continue

@@ -10,7 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
-_SECRET = re.compile(r"pin|passw|secret|token|cookie|signature|authorization|(^|_)key$|\bmac\b", re.IGNORECASE)
+_SECRET = re.compile(
+    r"pin|passw|secret|token|cookie|signature|authorization|(^|_)key$|\bmac\b", re.IGNORECASE
+)
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 

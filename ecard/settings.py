@@ -29,8 +29,9 @@ if DEMO:
     ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 TRUSTED_PROXY_HOPS: int | None = env.int("TRUSTED_PROXY_HOPS", default=None)
-"""How many proxies of ours stand before the application; the client address is the one the last of them saw."""
-ECARD_NOW: datetime | None = datetime.fromisoformat(text) if (text := env.str("ECARD_NOW", default="")) else None
+"""How many proxies of ours stand before the application; the outermost of them saw the real client."""
+_now = env.str("ECARD_NOW", default="")
+ECARD_NOW: datetime | None = datetime.fromisoformat(_now) if _now else None
 
 # ------------------------------------------------------------------------------------------------- keys
 

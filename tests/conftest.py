@@ -1,4 +1,4 @@
-"""The house rules of every test: real PostgreSQL as the application's role, warnings are errors, faults are counted.
+"""The house rules of every test: real PostgreSQL, the application's role, no warnings, faults counted.
 
 Tables are made and emptied by their owner; everything a test itself does, threads and live servers
 included, it does with the rights of the application in production.
@@ -19,7 +19,9 @@ from django.test.utils import setup_databases, teardown_databases
 from ecard.database import as_owner
 from tests import faults
 
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the main thread
+os.environ.setdefault(
+    "DJANGO_ALLOW_ASYNC_UNSAFE", "true"
+)  # Playwright keeps an event loop in the main thread
 
 _CLOSING = pytest.StashKey[str]()
 _FAULTS = pytest.StashKey[tuple[Counter[str], Counter[str]]]()
@@ -149,7 +151,9 @@ def pytest_sessionfinish(session):
         return
     counts = {name: len(reporter.stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
     failed = counts["failed"] + counts["error"]
-    session.config.stash[_CLOSING] = f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped"
+    session.config.stash[_CLOSING] = (
+        f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped"
+    )
     refused = counts["skipped"] and os.environ.get("CI") == "true"
     if session.exitstatus == 0 and (refused or session.config.stash[_FAULTS][1].total()):
         session.exitstatus = 1

@@ -50,15 +50,15 @@ def demo(arguments: list[str]) -> int:
     migrated = subprocess.run(_manage("migrate", "--verbosity", "0"), env=variables, check=False)
     if migrated.returncode != 0:
         return migrated.returncode
-    _become(_manage("demo", *arguments), variables)
+    return _become(_manage("demo", *arguments), variables)
 
 
 def manage(arguments: list[str]) -> int:
     """Run a management command; on a configured machine strictly with the configured environment."""
     environment.ensure(environment.RUNTIME)
     if "DATABASE_URL" in os.environ:
-        _become(_manage(*arguments), dict(os.environ))
-    _become(_manage(*arguments), _with_demo_keys(_with_database(_local_cluster)))
+        return _become(_manage(*arguments), dict(os.environ))
+    return _become(_manage(*arguments), _with_demo_keys(_with_database(_local_cluster)))
 
 
 def test(arguments: list[str]) -> int:
@@ -66,7 +66,7 @@ def test(arguments: list[str]) -> int:
     environment.ensure(environment.RUNTIME, environment.DEVELOPMENT)
     variables = _with_demo_keys(_with_database(_test_cluster))
     workers = [] if any(argument.startswith("-n") for argument in arguments) else ["-n", "2"]
-    _become([str(PYTHON), "-m", "pytest", *workers, *arguments], variables)
+    return _become([str(PYTHON), "-m", "pytest", *workers, *arguments], variables)
 
 
 def check(arguments: list[str]) -> int:
@@ -78,7 +78,7 @@ def check(arguments: list[str]) -> int:
 def _device(name: str) -> Callable[[list[str]], int]:
     def run(arguments: list[str]) -> int:
         environment.ensure(environment.RUNTIME)
-        _become([str(PYTHON), "-m", "terminals.device", name, *arguments], dict(os.environ))
+        return _become([str(PYTHON), "-m", "terminals.device", name, *arguments], dict(os.environ))
 
     return run
 

@@ -1,4 +1,4 @@
-"""The secrets of a demo or test machine: made at random on first use, kept in `var/`, never in the repository."""
+"""The secrets of a demo or test machine: random, made at first use, in `var/`, never in the repository."""
 
 from __future__ import annotations
 

@@ -22,9 +22,12 @@ def test_a_test_has_the_rights_of_the_application():
 
 @pytest.mark.django_db
 def test_the_application_may_not_empty_a_table():
-    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE django_session")
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("TRUNCATE django_session")
 
 
 @pytest.mark.django_db(transaction=True)
