@@ -121,32 +121,29 @@ def observe(mirror: SideMirror, seen: State, ring: Iterable[RingEntry] = ()) -> 
     if seen.seq == floor.seq:
         if (seen.total_fen, seen.offline_fen, seen.stop) != (floor.total_fen, floor.offline_fen, floor.stop):
             return Finding.FORK
-        return replace(mirror, shown=floor, legs=tuple(replace(leg, shown=False) for leg in mirror.legs))
+        return replace(mirror, shown=seen, floor=seen, legs=tuple(replace(leg, shown=False) for leg in mirror.legs))
     if seen.offline_fen == 0:
         return _observe_online_image(mirror, seen)
     return _observe_offline_spending(mirror, seen, tuple(ring))
 
 
 def confirm(mirror: SideMirror, *, seq: int, total_fen: int) -> SideMirror:
-    """Take in a reported read-back: the told image with this sequence stands on the card for good.
+    """Take in a reported read-back: the last told image stands on the card for good, and every leg rides on it.
 
-    An image that was never told, or that a later state has overtaken, changes nothing.
+    Anything else changes nothing: an earlier image may have been overwritten since, and a tear there would bring the
+    floor back; an image that was never told proves nothing.
     """
-    image = _told(mirror, seq, total_fen)
-    if image is None:
+    if not mirror.told or (mirror.told[-1].seq, mirror.told[-1].total_fen) != (seq, total_fen):
         return mirror
-    later = tuple(other for other in mirror.told if other.seq > seq)
-    if any(other.slot == image.slot for other in later):
-        return mirror  # it may be overwritten by now, and a tear there would bring the floor back
-    legs = tuple(leg for leg in mirror.legs if leg.seq > seq)
-    shown = image if mirror.shown.seq <= seq else mirror.shown
-    return SideMirror(shown=shown, floor=image, told=later, legs=legs)
+    image = mirror.told[-1]
+    return SideMirror(shown=image, floor=image)
 
 
 def tell(mirror: SideMirror, *, fen: int, stop: bool = False) -> State:
     """Compose the next state to write: everything the card lacks, plus ``fen``.
 
-    A slot in doubt is written again, because the other one holds the only state that is certain.
+    A slot in doubt is written again, because the other one holds the only state that is certain. So all images told
+    since the floor go to one slot. Call after ``observe``: only a sighting knows which slot is which.
     """
     in_doubt = mirror.shown.seq != mirror.floor.seq
     return State(

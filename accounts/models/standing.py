@@ -129,7 +129,7 @@ class Account(models.Model):
 class Card(models.Model):
     """One card of an account, with the server's mirror of its purse as last proven by a reader.
 
-    ``legs`` and ``images`` are the open legs and the slot images told to terminals (``purse.evidence``).
+    ``legs`` and ``images`` hold, by side, the open legs and the slot images told to terminals (``purse.evidence``).
     The flag ``lost`` is independent of any freeze: clearing one never clears the other (reading A8).
     """
 
@@ -151,8 +151,8 @@ class Card(models.Model):
     stop_marked = models.BooleanField(default=False, db_default=False)
     """Whether a stop mark is known to stand on the card itself."""
     late_fen = models.BigIntegerField(default=0, db_default=0)
-    legs = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
-    images = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    legs = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    images = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     seen_at = models.DateTimeField(null=True)
     seen_terminal = models.BigIntegerField(null=True)
     seen_place = models.TextField(default="", db_default="", blank=True)
