@@ -48,8 +48,8 @@ class SignatureError(ValueError):
 class TerminalKeys:
     """The five keys of one terminal and epoch, 32 bytes each. ``repr`` shows none of them.
 
-    ``req`` and ``resp`` sign the two directions, ``jrnl`` journal records, ``hot`` the hotlist where the terminal
-    keeps it, ``seal`` hides card keys that are lent for one write.
+    ``req`` and ``resp`` sign the two directions, ``jrnl`` journal records, ``hot`` the hotlist that the
+    terminal keeps, ``seal`` hides card keys that are lent for one write.
     """
 
     req: bytes = field(repr=False)
@@ -101,7 +101,7 @@ def terminal_secret(master: bytes, terminal: int, epoch: int) -> bytes:
 
 
 def next_boot(last: int, at_ms: int) -> int:
-    """The boot number of a terminal that starts now: above every earlier one, also when its clock went back."""
+    """The boot number of a terminal that starts now: above every earlier one, whatever its clock says."""
     return max(last + 1, at_ms)
 
 
@@ -165,7 +165,8 @@ def document_genuine(key: bytes, document: Mapping[str, Any]) -> bool:
 def seal(key: bytes, *, uid: bytes, sector: int, operation: str, sector_key: bytes, nonce: bytes) -> str:
     """Hide a card's sector key for one write of one operation.
 
-    AES-256-GCM, as hex of nonce (12 bytes), text and tag (16). ``operation`` is ``operation_text`` of the key that the answer belongs to.
+    AES-256-GCM, as hex of nonce (12 bytes), text and tag (16). ``operation`` is the ``operation_text`` of the
+    key that the answer belongs to.
     """
     return (nonce + AESGCM(key).encrypt(nonce, sector_key, _seal_context(uid, sector, operation))).hex()
 
