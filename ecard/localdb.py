@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -197,13 +198,14 @@ def ephemeral(parent: Path, binaries: Binaries) -> Cluster:
 def _start_keeper(cluster: Cluster) -> None:
     command = [sys.executable, "-I", __file__, str(cluster.home), str(cluster.binaries.bin_dir)]
     with (cluster.home / "keeper.log").open("ab") as log:
-        subprocess.Popen(
+        subprocess.run(
             [*command, str(cluster.binaries.major), "ephemeral" if cluster.ephemeral else "kept"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd="/",
             start_new_session=True,  # Ctrl-C in the terminal ends the users, not the server under them
+            check=True,
         )
     deadline = time.monotonic() + 5
     while not _is_locked(cluster.home / "keeper.lock") and time.monotonic() < deadline:
@@ -323,21 +325,28 @@ def _run(command: Sequence[str | Path], *, feed: str = "") -> None:
 
 
 def _unprivileged() -> list[str]:
-    """What to put before a PostgreSQL program, which refuses to run as root.
+    """What to put before a PostgreSQL program, which refuses to run as root or as a user without a name.
 
-    As root: a user namespace in which root is called nobody. Files stay root's, so it works in a
-    directory that only root may enter, and no user or permission outside is touched. Where namespaces
-    are forbidden (some containers): the identity of nobody, with the one right to pass directories.
+    A user namespace in which this user is called nobody. The files stay this user's, so it works in a
+    directory that only root may enter, and no user or permission outside is touched. Where root may
+    not make namespaces (some containers): the identity of nobody, with the one right to pass directories.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name():
         return []
     namespace = ["unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}"]
     if not os.environ.get("ECARD_NO_NAMESPACE"):
         tried = subprocess.run([*namespace, "true"], capture_output=True, check=False)
-        if tried.returncode == 0:
+        if tried.returncode == 0 or os.geteuid() != 0:
             return namespace
     identity = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
     return [*identity, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+
+
+def _has_name() -> bool:
+    try:
+        return bool(pwd.getpwuid(os.geteuid()).pw_name)
+    except KeyError:
+        return False
 
 
 def _give(directory: Path) -> None:
@@ -384,5 +393,7 @@ def _log_tail(cluster: Cluster) -> str:
 
 
 if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)  # whoever started us need not wait for us
     home, bin_dir, major, kind = sys.argv[1:]
     keep(Cluster(Path(home), Binaries(Path(bin_dir), int(major)), ephemeral=kind == "ephemeral"))
