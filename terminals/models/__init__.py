@@ -1,0 +1,26 @@
+"""The tables of this room, by what they answer.
+
+``machines``: which terminals there are, and when each was last heard of. ``hotlist``: which cards offline tills refuse.
+``uploads``: journal records as they came, and what became of them. ``events``: what somebody should look at.
+"""
+
+from __future__ import annotations
+
+from .events import BadSignature, SecurityEvent, SecurityEventKind
+from .hotlist import Hotlist, HotlistEntry
+from .machines import EnrolmentCode, Terminal, TerminalContact, TerminalKind
+from .uploads import UploadedRecord, UploadVerdict
+
+__all__ = [
+    "BadSignature",
+    "EnrolmentCode",
+    "Hotlist",
+    "HotlistEntry",
+    "SecurityEvent",
+    "SecurityEventKind",
+    "Terminal",
+    "TerminalContact",
+    "TerminalKind",
+    "UploadVerdict",
+    "UploadedRecord",
+]
