@@ -460,7 +460,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("kind", models.TextField(choices=[("query", "查询密码"), ("consumption", "消费密码")])),
-                ("pin_hash", models.TextField()),
+                ("pin_hash", models.TextField(null=True)),
                 ("is_default", models.BooleanField(default=False)),
                 ("changed_at", models.DateTimeField()),
                 (
@@ -753,7 +753,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="secret",
             constraint=models.CheckConstraint(
-                condition=models.Q(("pin_hash__startswith", "pin2$")), name="secret_hash_peppered"
+                condition=models.Q(
+                    ("pin_hash__startswith", "pin2$"),
+                    models.Q(("is_default", True), ("pin_hash__isnull", True)),
+                    _connector="OR",
+                ),
+                name="secret_hash_peppered_or_initial",
             ),
         ),
     ]

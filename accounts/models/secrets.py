@@ -22,13 +22,20 @@ class SecretKind(models.TextChoices):
 
 
 class Secret(models.Model):
-    """One password of one account; no row means none was ever set (no identity number to derive it from)."""
+    """One password of one account. No row means that it has none, and no password is right.
+
+    ``pin_hash`` empty means: still the initial password of the guide (L131). It follows from the sealed
+    identity number and is derived from it at each comparison, so that nothing about it needs to be stored.
+    """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="secrets", db_index=False)
     kind = models.TextField(choices=SecretKind)
-    pin_hash = models.TextField()
+    pin_hash = models.TextField(null=True)  # noqa: DJ001 - empty and absent are different here
     is_default = models.BooleanField(default=False)
-    """Still the last six digits of the identity number (guide L131), so known to too many."""
+    """Given by the center, not chosen by the holder:
+
+    derived from the identity number or printed on a slip.
+    """
     changed_at = models.DateTimeField()
 
     class Meta:
@@ -37,7 +44,10 @@ class Secret(models.Model):
         constraints = [
             models.UniqueConstraint(name="secret_one_per_kind", fields=["account", "kind"]),
             models.CheckConstraint(name="secret_kind_known", condition=Q(kind__in=SecretKind.values)),
-            models.CheckConstraint(name="secret_hash_peppered", condition=Q(pin_hash__startswith="pin2$")),
+            models.CheckConstraint(
+                name="secret_hash_peppered_or_initial",
+                condition=Q(pin_hash__startswith="pin2$") | Q(pin_hash__isnull=True, is_default=True),
+            ),
         ]
 
     def __str__(self) -> str:

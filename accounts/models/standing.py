@@ -129,8 +129,9 @@ class Account(models.Model):
 class Card(models.Model):
     """One card of an account, with the server's mirror of its purse as last proven by a reader.
 
-    ``legs`` and ``images`` hold, by side, the open legs and the slot images told to terminals (``purse.evidence``).
-    The flag ``lost`` is independent of any freeze: clearing one never clears the other (reading A8).
+    ``legs`` and ``images`` hold, by side, the open legs and the slot images told to terminals
+    (``purse.evidence``). The flag ``lost`` is independent of any freeze: clearing one never clears the other
+    (reading A8).
     """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="cards", db_index=False)

@@ -1,0 +1,165 @@
+"""What screens and other rooms read here. Nothing in it changes a row; personal data comes out masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.checks.identifiers import AccountNumber, SchoolNumber
+from accounts.checks.masks import mask_id_number, mask_name, mask_school_no
+from accounts.keys import Secrets
+from accounts.models import (
+    LIVE_CARD,
+    Account,
+    AccountLife,
+    AuditEvent,
+    Card,
+    CardLife,
+    Holder,
+    LoginRecord,
+    LossReport,
+    Secret,
+    SecretKind,
+)
+from accounts.services.holders import id_number_of, index_of
+from accounts.status import Shown, shown_status
+
+
+@dataclass(frozen=True, slots=True)
+class HolderFacts:
+    """A person as screens show them to others: masked."""
+
+    uid: UUID
+    name: str
+    school_no: str
+    kind: str
+    unit: str
+    campus_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """A card and the last proven state of its purse. Amounts in fen."""
+
+    id: int
+    uid: str
+    issue_no: int
+    kind: str
+    life: str
+    lost_at: datetime | None
+    expires_on: date | None
+    card_fen: int
+    seen_at: datetime | None
+    seen_place: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOverview:
+    """Everything the overview of an account shows.
+
+    Amounts in fen; ``spent_today_fen`` is of the day asked for.
+    """
+
+    id: int
+    number: int
+    kind: str
+    life: str
+    shown: Shown
+    frozen_at: datetime | None
+    daily_limit_fen: int
+    spent_today_fen: int
+    book_fen: int
+    unclaimed_fen: int
+    holder: HolderFacts
+    card: CardFacts | None
+    default_passwords: frozenset[SecretKind]
+
+
+def account_overview(account_id: int, *, today: date) -> AccountOverview:
+    """The overview of one account. Raises ``Account.DoesNotExist``."""
+    account = Account.objects.select_related("holder__campus").get(pk=account_id)
+    card = card_of(account_id)
+    defaults = Secret.objects.filter(account=account, is_default=True).values_list("kind", flat=True)
+    return AccountOverview(
+        id=account.pk,
+        number=account.number,
+        kind=account.kind,
+        life=account.life,
+        shown=shown_status(account, card, today=today),
+        frozen_at=account.frozen_at,
+        daily_limit_fen=account.daily_limit_fen,
+        spent_today_fen=account.spent_fen if account.spent_on == today else 0,
+        book_fen=account.book_fen,
+        unclaimed_fen=account.unclaimed_fen,
+        holder=holder_facts(account.holder),
+        card=None if card is None else _card_facts(card),
+        default_passwords=frozenset(SecretKind(kind) for kind in defaults),
+    )
+
+
+def holder_facts(holder: Holder) -> HolderFacts:
+    """A person, masked."""
+    return HolderFacts(
+        uid=holder.uid,
+        name=mask_name(holder.name),
+        school_no=mask_school_no(holder.school_no),
+        kind=holder.kind,
+        unit=holder.unit,
+        campus_code=holder.campus.code,
+    )
+
+
+def masked_id_number(holder: Holder, secrets: Secrets) -> str:
+    """The identity number with at least its last seven characters hidden; empty if there is none."""
+    number = id_number_of(holder, secrets)
+    return mask_id_number(number) if number else ""
+
+
+def card_of(account_id: int) -> Card | None:
+    """The card that stands for an account: the live one, else the newest."""
+    cards = Card.objects.filter(account_id=account_id)
+    live = cards.filter(life__in=LIVE_CARD).first()
+    return live or cards.exclude(life=CardLife.BLANK).order_by("-issue_no").first()
+
+
+def live_card_by_uid(uid: str) -> Card | None:
+    """The live card with this chip, with its account; ``uid`` upper case hex."""
+    return Card.objects.select_related("account").filter(uid=uid, life__in=LIVE_CARD).first()
+
+
+def cards_by_uid(uid: str) -> QuerySet[Card]:
+    """Every card that ever was this chip, newest first."""
+    return Card.objects.select_related("account").filter(uid=uid).order_by("-pk")
+
+
+def find_account(identifier: AccountNumber | SchoolNumber) -> Account | None:
+    """The account in use with this number, or the one in use of this person."""
+    accounts = Account.objects.select_related("holder").exclude(life=AccountLife.CLOSED)
+    if isinstance(identifier, AccountNumber):
+        return accounts.filter(number=identifier.value).first()
+    return accounts.filter(holder__school_no=identifier.value).order_by("-opened_at", "-pk").first()
+
+
+def find_holder_by_id_number(id_number: str, secrets: Secrets) -> Holder | None:
+    """The person with this (already parsed) identity number, through the blind index."""
+    return Holder.objects.filter(id_number_index=index_of(id_number, secrets)).first()
+
+
+def loss_reports(account_id: int, *, newest: int = 20) -> Sequence[LossReport]:
+    """The latest loss reports of an account, newest first."""
+    return LossReport.objects.filter(account_id=account_id).order_by("-reported_at", "-pk")[:newest]
+
+
+def last_logins(account_id: int, *, newest: int = 20) -> Sequence[LoginRecord]:
+    """The latest passwords tried for an account through all doors, newest first."""
+    return LoginRecord.objects.filter(account_id=account_id).order_by("-at", "-pk")[:newest]
+
+
+def audit_of(object_kind: str, object_id: object) -> QuerySet[AuditEvent]:
+    """What was done to one object, newest first."""
+    events = AuditEvent.objects.filter(object_kind=object_kind, object_id=str(object_id))
+    return events.order_by("-at", "-pk")
