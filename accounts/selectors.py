@@ -96,7 +96,7 @@ def account_overview(account_id: int, *, today: date) -> AccountOverview:
         book_fen=account.book_fen,
         unclaimed_fen=account.unclaimed_fen,
         holder=holder_facts(account.holder),
-        card=None if card is None else _card_facts(card),
+        card=None if card is None else card_facts(card),
         default_passwords=frozenset(SecretKind(kind) for kind in defaults),
     )
 
@@ -110,6 +110,22 @@ def holder_facts(holder: Holder) -> HolderFacts:
         kind=holder.kind,
         unit=holder.unit,
         campus_code=holder.campus.code,
+    )
+
+
+def card_facts(card: Card) -> CardFacts:
+    """A card, with the last proven state of its purse."""
+    return CardFacts(
+        id=card.pk,
+        uid=card.uid,
+        issue_no=card.issue_no,
+        kind=card.kind,
+        life=card.life,
+        lost_at=card.lost_at,
+        expires_on=card.expires_on,
+        card_fen=card.card_fen,
+        seen_at=card.seen_at,
+        seen_place=card.seen_place,
     )
 
 
