@@ -9,11 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 
 from ecard import env as read
 from ecard.localdb import APP_ROLE
+
+django_stubs_ext.monkeypatch()  # type arguments such as ModelAdmin[Holder] also work at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()

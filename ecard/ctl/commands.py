@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from ecard import localdb
-from ecard.ctl import checks, environment, keys
+from ecard.ctl import checks, debian, environment, keys
 from ecard.ctl.environment import PYTHON, ROOT, VAR
 
 USAGE = """usage: ecardctl COMMAND …
@@ -64,6 +64,8 @@ def manage(arguments: list[str]) -> int:
 def test(arguments: list[str]) -> int:
     """Run pytest on a PostgreSQL of its own that ends with the run."""
     environment.ensure(environment.RUNTIME, environment.DEVELOPMENT)
+    for left_out in _prepare_machine():
+        print(f"ecardctl: {left_out}", file=sys.stderr)
     variables = _with_demo_keys(_with_database(_test_cluster))
     workers = [] if any(argument.startswith("-n") for argument in arguments) else ["-n", "2"]
     return _become([str(PYTHON), "-m", "pytest", *workers, *arguments], variables)
@@ -73,6 +75,17 @@ def check(arguments: list[str]) -> int:
     """Run every static check and say at the end which of them failed."""
     environment.ensure(environment.RUNTIME, environment.DEVELOPMENT)
     return checks.run(arguments, _with_demo_keys(_with_database(_test_cluster)))
+
+
+def _prepare_machine() -> list[str]:
+    """Install what readers and browsers need, where allowed; return what stays impossible and why."""
+    left_out = debian.install_missing()
+    if debian.LIBRARY.is_there():
+        try:
+            environment.ensure(environment.READER)
+        except environment.SetupProblem as problem:
+            left_out.append(f"real and virtual readers: left out, pyscard {problem}")
+    return left_out
 
 
 def _device(name: str) -> Callable[[list[str]], int]:
@@ -105,6 +118,7 @@ def _with_database(cluster: Callable[[], localdb.Cluster]) -> dict[str, str]:
 
 
 def _with_demo_keys(variables: dict[str, str]) -> dict[str, str]:
+    (VAR / "static").mkdir(parents=True, exist_ok=True)  # the static file server warns when there is none
     return keys.demo_settings(VAR / "demo.env") | variables
 
 
