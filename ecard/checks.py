@@ -63,12 +63,19 @@ def check_keys(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
 
 
 def _missing_keys() -> Iterator[str]:
-    return (name for name in ("SECRET_KEY", *RINGS, *SINGLE) if not getattr(settings, name, None))
+    return (name for name in ("SECRET_KEY", *RINGS, *SINGLE) if not _setting(name))
+
+
+def _setting(name: str) -> Any:
+    try:
+        return getattr(settings, name)
+    except ImproperlyConfigured:
+        return None  # how Django itself says that SECRET_KEY is empty
 
 
 def _named_keys() -> Iterator[tuple[str, bytes]]:
-    if settings.SECRET_KEY:
-        yield "SECRET_KEY", settings.SECRET_KEY.encode()
+    if secret := _setting("SECRET_KEY"):
+        yield "SECRET_KEY", secret.encode()
     for name in RINGS:
         for number, key in getattr(settings, name).items():
             yield f"{name} {number}", key

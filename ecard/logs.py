@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
 _SECRET = re.compile(
-    r"pin|passw|secret|token|cookie|signature|authorization|(^|_)key$|\bmac\b", re.IGNORECASE
+    r"(^|_)pin|passw|secret|pepper|token|cookie|signature|authorization|(^|_)mac$"
+    r"|(^|_)(index|audit|field|master|terminal|card)_keys?$",
+    re.IGNORECASE,
 )
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 
