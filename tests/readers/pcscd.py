@@ -56,7 +56,7 @@ class Pcscd:
         subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", self._shim, SHIM, "-ldl"], check=True)
 
     def add_reader(self, name: str) -> int:
-        """Plug a vpcd reader in (seen at the next start or ``rescan``); return the port of its first slot."""
+        """Plug a vpcd reader in (seen at the next start); return the port of its first slot."""
         self.readers[name] = self.readers.get(name) or neighbouring_ports()
         port = self.readers[name]
         lines = [
@@ -83,19 +83,19 @@ class Pcscd:
             raise RuntimeError((self.folder / "pcscd.log").read_text(errors="replace"))
 
     def ensure_running(self) -> None:
-        """Start if stopped, and go on if frozen."""
+        """Start if stopped, go on if frozen."""
         if self._process is None or self._process.poll() is not None:
             self.start()
         self.freeze(False)
 
-    def rescan(self) -> None:
-        """Read the configuration again, as ``pcscd --hotplug`` asks for."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGUSR1)
-
-    def remove_reader(self, name: str) -> None:
-        """Unplug a reader (seen at the next start or ``rescan``)."""
-        self._entry(name).unlink()
+    def replug(self, name: str, plugged: bool) -> None:
+        """Pull a reader's cable or put it back. A vpcd reader comes and goes only with a new start of the daemon."""
+        self.stop()
+        if plugged:
+            self.add_reader(name)
+        else:
+            self._entry(name).unlink()
+        self.start()
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End the daemon; by default as a crash does, because an orderly end takes it three seconds."""

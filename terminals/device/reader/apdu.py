@@ -58,9 +58,9 @@ class ApduLink:
         """Whether the card, or the reader, was lost."""
         return self._dead is not None
 
-    def retire(self) -> None:
+    def retire(self, reason: type[LinkError]) -> None:
         """Make the link dead, because its connection ends."""
-        self._dead = self._dead or CardGone
+        self._dead = self._dead or reason
 
     def uid(self) -> bytes:
         data, status = self._exchange(self._profile.get_uid())
@@ -131,10 +131,10 @@ class ApduLink:
     def _transmit(self, apdu: bytes) -> bytes:
         try:
             return self._send(apdu, self._profile.operation_timeout_s)
-        except Stuck:
-            raise self._over(ReaderGone("no answer in time"))
+        except Stuck as error:
+            raise self._over(ReaderGone("no answer in time")) from error
         except CallFailed as error:
-            raise self._over(ReaderGone(str(error)) if self._reader_gone() else CardGone(str(error)))
+            raise self._gone(str(error)) from error
 
     def _judged(self, if_card_is_there: LinkError) -> LinkError:
         """Return what is true: the given error when the same card still answers, else that it is gone."""
@@ -142,9 +142,10 @@ class ApduLink:
         uid, status = answer[:-2], answer[-2:]
         if status == OK.to_bytes(2, "big") and len(uid) in UID_LENGTHS and uid == (self._uid or uid):
             return if_card_is_there
-        return self._over(
-            ReaderGone(str(if_card_is_there)) if self._reader_gone() else CardGone(str(if_card_is_there))
-        )
+        return self._gone(str(if_card_is_there))
+
+    def _gone(self, why: str) -> LinkError:
+        return self._over(ReaderGone(why) if self._reader_gone() else CardGone(why))
 
     def _over(self, error: LinkError) -> LinkError:
         """Make the link dead for the reason given."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from purse.link import CardLink, LinkError, SeveralCards
+from purse.link import CardGone, CardLink, LinkError, ReaderGone, SeveralCards
 
 from .apdu import ApduLink, CallFailed
 from .base import ReaderState
@@ -52,27 +52,27 @@ class Sight:
 class Service:
     """One context of the PC/SC service on a thread of its own. Raises ``CallFailed`` and ``Stuck``."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float) -> None:
         self._worker = Worker("pcsc")
+        self._patience_s = patience_s
         self._faults: tuple[type[Exception], ...] = (ImportError, OSError)
         self._scard: Any = None
         self._context: Any = None
         self._card: Any = None
-        try:
-            self._context = self.call(self._establish)[0]
-        except (CallFailed, Stuck):
-            self.abandon()
-            raise
+
+    def open(self) -> None:
+        """Reach the service."""
+        self._context = self.call(self._establish)[0]
 
     @property
     def alive(self) -> bool:
         """Whether its thread still exists."""
         return self._worker.alive
 
-    def call(self, work: Callable[[], T], timeout: float = PATIENCE_S) -> T:
+    def call(self, work: Callable[[], T], timeout: float | None = None) -> T:
         """Do ``work`` on the thread."""
         try:
-            return self._worker.call(work, timeout)
+            return self._worker.call(work, self._patience_s if timeout is None else timeout)
         except self._faults as error:
             raise CallFailed(str(error)) from error
 
@@ -90,7 +90,7 @@ class Service:
             )[0]
             return int(states[0][1])
 
-        return self.call(work, wait + PATIENCE_S)
+        return self.call(work, wait + self._patience_s)
 
     def connect(self, reader: str) -> None:
         """Take the card in the reader for us alone, after letting go of the one before."""
@@ -159,8 +159,11 @@ class PcscReader:
     Survives a restart of the service, and readers that come and go. Nothing blocks longer than its time-out.
     """
 
-    def __init__(self, name: str = "", *, profile: ReaderProfile | None = None) -> None:
+    def __init__(
+        self, name: str = "", *, profile: ReaderProfile | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
         self._wanted = name
+        self._patience_s = patience_s
         self._profile = profile
         self._lock = threading.RLock()
         self._service: Service | None = None
@@ -267,13 +270,18 @@ class PcscReader:
             self._given_up = [service for service in self._given_up if service.alive]
             if len(self._given_up) >= MAX_STUCK:
                 raise Stuck
-            self._service = Service()
+            self._service = Service(self._patience_s)
+            try:
+                self._service.open()
+            except (CallFailed, Stuck):
+                self._drop()
+                raise
         return self._service
 
     def _drop(self) -> None:
         """Give the service up, and whatever hangs on it."""
         if self._link is not None:
-            self._link.retire()
+            self._link.retire(ReaderGone)
             self._link = None
         if self._service is not None:
             self._service.abandon()
@@ -308,7 +316,7 @@ class PcscReader:
     def _forget_link(self) -> None:
         with self._lock:
             if self._link is not None:
-                self._link.retire()
+                self._link.retire(CardGone)
                 self._link = None
             if self._service is not None:
                 try:
