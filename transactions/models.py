@@ -86,8 +86,8 @@ class Merchant(models.Model):
 class Entry(models.Model):
     """One movement of money of one account, once. Never changed, never deleted (reliability.md L5).
 
-    One row names both sides: what book and unclaimed gain, the contra gives (``contra_change_fen``), so the books balance
-    by construction. ``id`` is account id and sequence in one number, so a statement is a range of the primary key.
+    One row names both sides: what book and unclaimed gain, the contra gives (``contra_change_fen``), so the books
+    balance by construction. ``id`` is account id and sequence in one number, so a statement is a range of the primary key.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -105,7 +105,7 @@ class Entry(models.Model):
     source_key = models.UUIDField()
     """The operation that caused it; its answer stands in the register (``Answer``)."""
     card_id = models.BigIntegerField(null=True)
-    purse_side = models.TextField(null=True)
+    purse_side = models.TextField(null=True)  # noqa: DJ001 - the table says NULL for no purse
     purse_seq = models.IntegerField(null=True)
     """The sequence number it claimed on the card when it was posted; null when nothing must reach a card."""
     occurred_at = models.DateTimeField()
@@ -158,6 +158,20 @@ class Answer(models.Model):
         return str(self.key)
 
 
+class Reversal(models.Model):
+    """Which entry took which one back. The primary key says that an entry is reversed at most once (L5)."""
+
+    entry_id = models.BigIntegerField(primary_key=True)
+    reversed_by = models.BigIntegerField(unique=True)
+
+    class Meta:
+        verbose_name = _("冲正")
+        verbose_name_plural = _("冲正")
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} ← {self.reversed_by}"
+
+
 class OutcomeNote(models.Model):
     """A card write that did not simply succeed, as its terminal reported it. A plain success leaves no note."""
 
@@ -189,7 +203,7 @@ class CardFinding(models.Model):
     card_id = models.BigIntegerField()
     kind = models.TextField()
     sighting = models.TextField()
-    """What was seen, ``spend 5/120 load 2/1000``; the same sighting again is not a second finding."""
+    """What was seen, ``5/120/0 2/1000`` (seq/total/offline of spend, seq/total of load); the same sighting again is not a second finding."""
     detail = models.JSONField()
     terminal_id = models.BigIntegerField(null=True)
     found_at = models.DateTimeField()

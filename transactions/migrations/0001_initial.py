@@ -132,6 +132,17 @@ class Migration(migrations.Migration):
             ]
         ),  # the table itself is made in 0002, by SQL
         migrations.CreateModel(
+            name="Reversal",
+            fields=[
+                ("entry_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("reversed_by", models.BigIntegerField(unique=True)),
+            ],
+            options={
+                "verbose_name": "冲正",
+                "verbose_name_plural": "冲正",
+            },
+        ),
+        migrations.CreateModel(
             name="OutcomeNote",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),

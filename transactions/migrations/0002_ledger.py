@@ -72,7 +72,7 @@ APPEND_ONLY = [
     """,
     *(
         statement
-        for table in ("answer", "outcomenote", "cardfinding")
+        for table in ("answer", "reversal", "outcomenote", "cardfinding")
         for statement in (
             (
                 f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON transactions_{table} "
@@ -89,7 +89,7 @@ APPEND_ONLY = [
 NO_APPEND_ONLY = [
     *(
         f"DROP TRIGGER {table}_{lock} ON transactions_{table}"
-        for table in ("answer", "outcomenote", "cardfinding")
+        for table in ("answer", "reversal", "outcomenote", "cardfinding")
         for lock in ("append_only", "no_truncate")
     ),
     "DROP TRIGGER entry_no_truncate ON transactions_entry",
@@ -175,7 +175,7 @@ NO_BOOK_IS_BACKED = [
 GRANTS = [
     "GRANT SELECT, INSERT, UPDATE ON transactions_merchant TO ecard_app",
     (
-        "GRANT SELECT, INSERT ON transactions_entry, transactions_answer, transactions_outcomenote, transactions_cardfinding"
+        "GRANT SELECT, INSERT ON transactions_entry, transactions_answer, transactions_reversal, transactions_outcomenote, transactions_cardfinding"
         " TO ecard_app"
     ),
     "GRANT EXECUTE ON FUNCTION transactions_add_month(date) TO ecard_app",

@@ -1,0 +1,244 @@
+"""The ledger's two statements: read every fact of a tap, and write its whole effect if nothing moved meanwhile.
+
+The lock is held for one statement: compare-and-swap on the account's version, so rules stay in Python and two tills
+never wait for each other's round trip. Only ``transactions.services`` may import this package.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+from purse.evidence import State
+from transactions.ledger import sql
+from transactions.ledger.shapes import (
+    AccountFacts,
+    AnswerFacts,
+    CardChange,
+    CardFacts,
+    Change,
+    NewAnswer,
+    NewEntry,
+    TapFacts,
+    Written,
+)
+from transactions.mirror import confirm_told, read_side, write_sides
+from transactions.models import SEQ_BITS
+
+__all__ = [
+    "AccountFacts",
+    "AnswerFacts",
+    "CardChange",
+    "CardFacts",
+    "Change",
+    "NewAnswer",
+    "NewEntry",
+    "TapFacts",
+    "Written",
+    "confirm",
+    "lock",
+    "read_by_card",
+    "read_by_uid",
+    "remember_refusal",
+    "write",
+]
+
+
+def read_by_uid(uid: bytes, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...] = ()) -> TapFacts:
+    """Everything about the card with this UID (the live one first) and this operation key, in one SELECT.
+
+    ``confirmed`` names operations whose write was read back; those on this very card are taken in at once.
+    """
+    return _read(sql.FACTS_BY_UID, uid.hex().upper(), key, confirmed)
+
+
+def read_by_card(card_id: int, key: uuid.UUID) -> TapFacts:
+    """The same for a known card row."""
+    return _read(sql.FACTS_BY_CARD, card_id, key, ())
+
+
+def write(change: Change) -> Written:
+    """Apply a change if the account is still at the version that was read.
+
+    ``Written.moved`` False: somebody else was faster; read and decide again. Raises ``psycopg.errors.UniqueViolation``
+    when the key was answered in between, and ``OperationalError`` with its SQLSTATE for locks and lost connections.
+    """
+    text, params = _statement(change)
+    row = _run(text, params)
+    confirmed = tuple(row[1] or ()) if change.confirmed else ()
+    return Written(moved=bool(row[0]), confirmed=confirmed)
+
+
+def remember_refusal(answer: NewAnswer, now: datetime) -> None:
+    """Register the answer to a card that is not ours: no account, so nothing else to write."""
+    text = sql.INSERT_ANSWER + (
+        "VALUES (%(key)s, %(op)s, %(asked)s, NULL, NULL, NULL, %(terminal)s, %(journal_seq)s, NULL,"
+        " %(reply)s::jsonb, %(now)s) RETURNING 1"
+    )
+    params = {
+        "key": answer.key,
+        "op": answer.op,
+        "asked": answer.asked,
+        "terminal": answer.terminal_id,
+        "journal_seq": answer.journal_seq,
+        "reply": _dump(answer.reply),
+        "now": now,
+    }
+    _run(text, params)
+
+
+def confirm(keys: tuple[uuid.UUID, ...]) -> None:
+    """Settle the cards of operations whose write was read back, waiting for nobody who is busy."""
+    _run(sql.CONFIRM_ALONE, {"confirmed": list(keys), "card_id": None})
+
+
+def lock(account_id: int) -> None:
+    """Hold the account's row until the transaction ends: for the one who lost the race too often."""
+    _run("SELECT 1 FROM accounts_account WHERE id = %(id)s FOR NO KEY UPDATE", {"id": account_id})
+
+
+def _read(text: str, which: object, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...]) -> TapFacts:
+    row = _fetch(text, {"which": which, "key": key, "confirmed": list(confirmed)})
+    if row is None:
+        known = _fetch(sql.ANSWER, {"key": key})
+        return TapFacts(None, None, AnswerFacts(bytes(known[0]), json.loads(known[1])) if known else None)
+    legs, images = json.loads(row[22]), json.loads(row[23])  # Django's connections leave JSON as text
+    spend = State(row[16], row[17], 0, row[18], row[19])
+    load = State(row[20], row[21], 0)
+    return TapFacts(
+        account=AccountFacts(row[0], row[1], row[2], tuple(row[3]), *row[4:11]),
+        card=CardFacts(
+            id=row[11],
+            life=row[12],
+            lost=row[13],
+            expires_on=row[14],
+            late_fen=row[15],
+            spend=confirm_told(read_side("spend", spend, legs, images), "spend", row[26]),
+            load=confirm_told(read_side("load", load, legs, images), "load", row[26]),
+        ),
+        answer=AnswerFacts(bytes(row[24]), json.loads(row[25])) if row[24] is not None else None,
+    )
+
+
+def _statement(change: Change) -> tuple[str, dict[str, Any]]:
+    parts = [sql.MOVED]
+    params = _account_params(change)
+    if change.card is not None:
+        parts.append(sql.MIRRORED)
+        params |= _card_params(change.card)
+    if change.entries:
+        rows = ", ".join(sql.ENTRY_ROW.format(n=n) for n in range(len(change.entries)))
+        parts.append(sql.POSTED.format(rows=rows))
+        for n, entry in enumerate(change.entries):
+            params |= _entry_params(n, change.before.id, entry)
+    if change.answer is not None:
+        parts.append(sql.ANSWERED)
+        params |= _answer_params(change.answer, change.card)
+    if change.reverses is not None:
+        parts.append(sql.REVERSED)
+        params["reversed"], params["reversing"] = change.reverses
+    if change.confirmed:
+        parts.append(sql.CONFIRMED)
+        params["confirmed"] = list(change.confirmed)
+        params.setdefault("card_id", None)
+    result = sql.RESULT + (sql.RESULT_CONFIRMED if change.confirmed else "")
+    return "".join(parts) + result, params
+
+
+def _account_params(change: Change) -> dict[str, Any]:
+    before = change.before
+    frozen_now = set(change.frozen_reasons) - set(before.frozen_reasons)
+    return {
+        "account_id": before.id,
+        "version": before.version,
+        "book_fen": change.book_fen,
+        "unclaimed_fen": change.unclaimed_fen,
+        "entry_seq": before.entry_seq + len(change.entries),
+        "spent_on": change.spent_on,
+        "spent_fen": change.spent_fen,
+        "frozen_reasons": list(change.frozen_reasons),
+        "frozen_at": change.now if frozen_now else None,
+    }
+
+
+def _card_params(card: CardChange) -> dict[str, Any]:
+    legs, images = write_sides(card.spend, card.load)
+    return {
+        "card_id": card.id,
+        "spend_seq": card.spend.shown.seq,
+        "spend_total_fen": card.spend.shown.total_fen,
+        "offline_fen": card.spend.shown.offline_fen,
+        "stop": card.spend.shown.stop,
+        "load_seq": card.load.shown.seq,
+        "load_total_fen": card.load.shown.total_fen,
+        "late_fen": card.late_fen,
+        "legs": _dump(legs),
+        "images": _dump(images),
+        "seen_at": card.seen_at,
+        "seen_terminal": card.seen_terminal,
+        "seen_place": card.seen_place,
+    }
+
+
+def _entry_params(n: int, account_id: int, entry: NewEntry) -> dict[str, Any]:
+    return {
+        f"id_{n}": account_id << SEQ_BITS | entry.seq,
+        f"seq_{n}": entry.seq,
+        f"kind_{n}": entry.kind,
+        f"book_change_{n}": entry.book_change_fen,
+        f"unclaimed_change_{n}": entry.unclaimed_change_fen,
+        f"book_after_{n}": entry.book_after_fen,
+        f"unclaimed_after_{n}": entry.unclaimed_after_fen,
+        f"contra_{n}": entry.contra,
+        f"contra_ref_{n}": entry.contra_ref,
+        f"source_key_{n}": entry.source_key,
+        f"card_{n}": entry.card_id,
+        f"side_{n}": entry.purse_side,
+        f"purse_seq_{n}": entry.purse_seq,
+        f"occurred_at_{n}": entry.occurred_at,
+        f"terminal_{n}": entry.terminal_id,
+        f"mode_{n}": entry.mode,
+        f"reverses_{n}": entry.reverses,
+        f"corrects_{n}": entry.corrects,
+        f"note_{n}": entry.note,
+    }
+
+
+def _answer_params(answer: NewAnswer, card: CardChange | None) -> dict[str, Any]:
+    return {
+        "key": answer.key,
+        "op": answer.op,
+        "asked": answer.asked,
+        "answer_card": card.id if card else None,
+        "answer_seq": answer.entry_seq,
+        "answer_terminal": answer.terminal_id,
+        "journal_seq": answer.journal_seq,
+        "told": _dump(answer.told) if answer.told else None,
+        "reply": _dump(answer.reply),
+    }
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _run(text: str, params: dict[str, Any]) -> tuple[Any, ...]:
+    row = _fetch(text, params)
+    if row is None:
+        raise AssertionError("a ledger statement always returns one row")
+    return row
+
+
+def _fetch(text: str, params: dict[str, Any]) -> tuple[Any, ...] | None:
+    """Run one prepared statement with server-side binding; Django's own cursors do neither."""
+    connection.ensure_connection()
+    raw: psycopg.Connection[tuple[Any, ...]] = connection.connection
+    raw.prepare_threshold = 0
+    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        cursor.execute(text, params)
+        return cursor.fetchone()

@@ -1,0 +1,87 @@
+"""Looking at a card: its signed content against what the book knows, before anything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from accounts.models import LIVE_CARD, AccountLife
+from purse.evidence import Finding, OpenItems, SideMirror, observe, open_items
+from purse.keys import KeyBundle
+from purse.policy import Policy
+from purse.procedures import CardDamaged, ForeignCard, Purse, RawCard, decode
+from purse.rules import FreezeReason, Refusal, Standing, freeze_reason
+from transactions.ledger import AccountFacts, CardFacts, TapFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """A card of ours on a reader, compared with its book. Amounts in fen."""
+
+    account: AccountFacts
+    card: CardFacts
+    """With the mirrors as this sighting left them."""
+    purse: Purse
+    items: OpenItems
+    finding: Finding | None
+    freeze: FreezeReason | None
+    """A freeze that this sighting calls for and the account does not have yet."""
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the account's card in force, the one that the book is compared with."""
+        return self.card.life in LIVE_CARD
+
+    @property
+    def card_fen(self) -> int:
+        """What the card shows now."""
+        return self.purse.card_fen
+
+    def standing(self, today: date) -> Standing:
+        """The flags that ``purse.rules`` decides by."""
+        return Standing(
+            account_open=self.account.life == AccountLife.OPEN,
+            account_frozen=bool(self.account.frozen_reasons) or self.freeze is not None,
+            card_usable=self.live,
+            card_lost=self.card.lost,
+            card_expired=self.card.expires_on is not None and self.card.expires_on < today,
+            suspect=self.finding is not None,
+        )
+
+
+def look(facts: TapFacts, raw: RawCard, keys: KeyBundle, policy: Policy) -> Sighted | Refusal:
+    """Decode the card and compare it with its book. A refusal when it is not a readable card of ours."""
+    if facts.account is None or facts.card is None:
+        return Refusal.FOREIGN_CARD
+    try:
+        purse = decode(raw, keys)
+    except ForeignCard:
+        return Refusal.FOREIGN_CARD
+    except CardDamaged:
+        return Refusal.UNREADABLE
+    if purse.ident.account_no != facts.account.number:
+        return Refusal.FOREIGN_CARD
+    return compare(facts.account, facts.card, purse, policy)
+
+
+def compare(account: AccountFacts, card: CardFacts, purse: Purse, policy: Policy) -> Sighted:
+    """Take in what the card shows, on both sides, and say what follows for the account."""
+    spend, load = observe(card.spend, purse.spend, purse.ring), observe(card.load, purse.load)
+    finding = _finding(spend, load)
+    if finding is None and isinstance(spend, SideMirror) and isinstance(load, SideMirror):
+        card = replace(card, spend=spend, load=load)
+    items = open_items(spend=card.spend, load=card.load, book_fen=account.book_fen, late_fen=card.late_fen)
+    if card.life not in LIVE_CARD:
+        return Sighted(account, card, purse, items, finding, None)
+    if finding is None and items.offline_fen < 0:
+        finding = Finding.EXCESS
+    wanted = freeze_reason(book_fen=account.book_fen, card_fen=purse.card_fen, policy=policy)
+    freeze = wanted if wanted is not None and wanted not in account.frozen_reasons else None
+    return Sighted(account, card, purse, items, finding, freeze)
+
+
+def _finding(spend: SideMirror | Finding, load: SideMirror | Finding) -> Finding | None:
+    for side in (spend, load):
+        if isinstance(side, Finding):
+            return side
+    return None
