@@ -87,7 +87,8 @@ class Entry(models.Model):
     """One movement of money of one account, once. Never changed, never deleted (reliability.md L5).
 
     One row names both sides: what book and unclaimed gain, the contra gives (``contra_change_fen``), so the books
-    balance by construction. ``id`` is account id and sequence in one number, so a statement is a range of the primary key.
+    balance by construction. ``id`` is account id and sequence in one number, so that a statement is a range of the
+    primary key.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -203,7 +204,9 @@ class CardFinding(models.Model):
     card_id = models.BigIntegerField()
     kind = models.TextField()
     sighting = models.TextField()
-    """What was seen, ``5/120/0 2/1000`` (seq/total/offline of spend, seq/total of load); the same sighting again is not a second finding."""
+    """What was seen, ``5/120/0 2/1000`` (seq/total/offline of spend, seq/total of load).
+
+    The same sighting again is not a second finding."""
     detail = models.JSONField()
     terminal_id = models.BigIntegerField(null=True)
     found_at = models.DateTimeField()

@@ -68,7 +68,8 @@ def test_a_refused_tap_heals_too():
 def test_a_reported_outcome_settles_the_card_with_the_next_request():
     till, person, next_person = Counter(), make_person(10_00), make_person(10_00)
     till.tap(person, 1_00)
-    assert person.fresh() and person.card_row.legs
+    assert person.fresh()
+    assert person.card_row.legs
 
     till.tap(next_person, 1_00)
 
@@ -166,7 +167,8 @@ def test_eighty_on_the_card_and_twenty_eight_in_the_book_is_frozen_and_the_card_
     assert (first.refusal, second.refusal) == ("card_frozen", "card_frozen")
     assert person.fresh().frozen_reasons == ["card_above_book"]
     assert person.book_fen == 28_00
-    assert len(first.reply.writes) == 1 and not second.reply.writes
+    assert len(first.reply.writes) == 1
+    assert not second.reply.writes
 
 
 def test_thirty_eight_torn_taps_of_1_30_are_not_frozen_and_the_thirty_ninth_is():
