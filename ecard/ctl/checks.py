@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from ecard.ctl import catalogues
 from ecard.ctl.environment import PYTHON, ROOT, VENV
 
 MAXIMUM_LINES = 400
@@ -30,9 +31,9 @@ def run(arguments: Sequence[str], variables: dict[str, str]) -> int:
         if done.returncode != 0:
             print(done.stdout + done.stderr, flush=True)
             failed.append(name)
-    if long := _long_files():
-        failed.append("file length")
-        print("FAILED file length\n" + "\n".join(long))
+    for name, complaints in (("translations", _stale_catalogues()), ("file length", _long_files())):
+        print(f"{'FAILED' if complaints else 'ok    '} {name}", *complaints, sep="\n")
+        failed += [name] if complaints else []
     print(f"{len(failed)} checks failed: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0
 
@@ -42,13 +43,18 @@ def _commands() -> list[tuple[str, list[str], dict[str, str]]]:
     manage = [str(PYTHON), "manage.py"]
     deploy = [*manage, "check", "--deploy", "--fail-level", "WARNING", "--database", "default"]
     return [
-        ("ruff check", [str(binary / "ruff"), "check", "."], {}),
-        ("ruff format", [str(binary / "ruff"), "format", "--check", "."], {}),
+        ("ruff check", [str(binary / "ruff"), "check", "--output-format", "concise", "."], {}),
+        ("ruff format", [str(binary / "ruff"), "format", "--check", "--output-format", "concise", "."], {}),
         ("import rules", [str(binary / "lint-imports")], {}),
         ("mypy", [str(binary / "mypy")], {}),
         ("migrations", [*manage, "makemigrations", "--check", "--dry-run"], {}),
         ("deployment", deploy, PRODUCTION_LIKE | {"SECRET_KEY": secrets.token_urlsafe(64)}),
     ]
+
+
+def _stale_catalogues() -> list[str]:
+    sources = sorted(ROOT.glob("locale/*/LC_MESSAGES/*.po"))
+    return [complaint for source in sources for complaint in catalogues.complaints(source)]
 
 
 def _long_files() -> list[str]:

@@ -1,0 +1,66 @@
+"""What every template writes in the same way: amounts, icons, names in the reader's language."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from purse.money import yuan as plain_yuan
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A picture from the sprite; decoration only, the word stands beside it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.filter
+def yuan(fen: int) -> str:
+    """``110`` → ``¥1.10``, ``-1`` → ``-¥0.01``."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}¥{plain_yuan(abs(fen))}"
+
+
+@register.simple_tag
+def change(fen: int) -> SafeString:
+    """Money in or out, by word and sign and only then by colour."""
+    word, sign, tone = (_("收入"), "+", " in") if fen > 0 else (_("支出"), "-", "")
+    return format_html(
+        '<span class="amount{}"><span class="soft small">{}</span> {}¥{}</span>',
+        tone,
+        word,
+        sign,
+        plain_yuan(abs(fen)),
+    )
+
+
+@register.filter
+def local_name(thing: object) -> str:
+    """``name_en`` for readers of English where there is one, else ``name_zh``."""
+    english = getattr(thing, "name_en", "") if (get_language() or "").startswith("en") else ""
+    return str(english or getattr(thing, "name_zh", ""))
+
+
+@register.filter
+def moment(at: datetime) -> str:
+    """A time of the campus, ``2026-08-03 12:08``."""
+    return f"{localtime(at):%Y-%m-%d %H:%M}"
+
+
+@register.filter
+def day(at: datetime) -> str:
+    """A day on the campus, ``08-03``."""
+    return f"{localtime(at):%m-%d}"
