@@ -19,6 +19,6 @@ class Command(migrate.Command):
             grant_framework_tables(options["database"])
         return output
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """All checks but those of the database: they are about the application's role."""
-        return {**super().get_check_kwargs(options), "databases": None}
+        return super().get_check_kwargs(options) | {"databases": None}
