@@ -55,6 +55,8 @@ class Sale:
     card_seq_after: int
     spend_total_before: int
     spend_total_after: int
+    offline_spent_after: int
+    """Spent offline since the card's last online write, this sale included; tells on which online state it stands."""
     load_total: int
     outcome: Outcome
 
@@ -69,6 +71,7 @@ class Sale:
             "card_seq_after": self.card_seq_after,
             "spend_total_before": self.spend_total_before,
             "spend_total_after": self.spend_total_after,
+            "offline_spent_after": self.offline_spent_after,
             "load_total": self.load_total,
             "outcome": self.outcome.value,
         }
@@ -90,6 +93,7 @@ class Sale:
             card_seq_after=take.integer("card_seq_after", 0, _SEQ_MAX),
             spend_total_before=take.integer("spend_total_before", 0, _TOTAL_MAX),
             spend_total_after=take.integer("spend_total_after", 0, _TOTAL_MAX),
+            offline_spent_after=take.integer("offline_spent_after", 0, _SEQ_MAX),
             load_total=take.integer("load_total", 0, _TOTAL_MAX),
             outcome=Outcome(outcome),
         )
