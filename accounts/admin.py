@@ -27,7 +27,6 @@ from accounts.models import (
     Secret,
 )
 
-
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
 else:

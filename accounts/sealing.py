@@ -47,7 +47,6 @@ def seal(text: str, place: Place, secrets: Secrets) -> bytes:
 
 def unseal(sealed: bytes, place: Place, secrets: Secrets) -> str:
     """Decrypt a value of this place. Raises ``SealBroken`` or ``UnknownKey``."""
-    sealed = bytes(sealed)
     if len(sealed) < _HEAD.size + _NONCE_BYTES + _TAG_BYTES:
         raise SealBroken(f"{place.table}.{place.column}: too short")
     head, nonce = sealed[: _HEAD.size], sealed[_HEAD.size : _HEAD.size + _NONCE_BYTES]
@@ -67,5 +66,5 @@ def unseal(sealed: bytes, place: Place, secrets: Secrets) -> str:
 
 def sealed_with(sealed: bytes) -> int:
     """Say which field key sealed a value, for finding what a rotation has left to do."""
-    key_id: int = _HEAD.unpack(bytes(sealed)[: _HEAD.size])[1]
+    key_id: int = _HEAD.unpack(sealed[: _HEAD.size])[1]
     return key_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -165,12 +164,12 @@ def find_holder_by_id_number(id_number: str, secrets: Secrets) -> Holder | None:
     return Holder.objects.filter(id_number_index=index_of(id_number, secrets)).first()
 
 
-def loss_reports(account_id: int, *, newest: int = 20) -> Sequence[LossReport]:
+def loss_reports(account_id: int, *, newest: int = 20) -> QuerySet[LossReport]:
     """The latest loss reports of an account, newest first."""
     return LossReport.objects.filter(account_id=account_id).order_by("-reported_at", "-pk")[:newest]
 
 
-def last_logins(account_id: int, *, newest: int = 20) -> Sequence[LoginRecord]:
+def last_logins(account_id: int, *, newest: int = 20) -> QuerySet[LoginRecord]:
     """The latest passwords tried for an account through all doors, newest first."""
     return LoginRecord.objects.filter(account_id=account_id).order_by("-at", "-pk")[:newest]
 

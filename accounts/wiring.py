@@ -1,15 +1,56 @@
-"""The one place where this room meets the settings. For views and commands, never for services."""
+"""The one place where this room meets settings and clock. For views and commands, never for services.
+
+Every room above may use it, so all of them have the same clock and the same idea of who is calling.
+"""
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta
 from functools import cache
+from ipaddress import ip_address
 
 from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.keys import Secrets
+from accounts.services.throttle import SHANGHAI
+
+_STARTED_S = time.monotonic()
 
 
 @cache
 def secrets() -> Secrets:
     """The keys of this installation, read once per process."""
     return Secrets(peppers=settings.PIN_PEPPERS, field_keys=settings.FIELD_KEYS, index_key=settings.INDEX_KEY)
+
+
+def now() -> datetime:
+    """The present moment, aware.
+
+    With ``ECARD_NOW`` (demo and tests) that moment, running on from process start.
+    """
+    if settings.ECARD_NOW is None:
+        return timezone.now()
+    start: datetime = settings.ECARD_NOW
+    if start.tzinfo is None:
+        start = start.replace(tzinfo=SHANGHAI)
+    return start + timedelta(seconds=time.monotonic() - _STARTED_S)
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address of whoever asks, as the outermost proxy of ours saw it.
+
+    ``X-Forwarded-For`` is believed only as far as our own ``TRUSTED_PROXY_HOPS`` proxies wrote it; what
+    stands before that was written by the caller (security.md section 4).
+    """
+    direct = str(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104 - a Unix socket has no address
+    hops = settings.TRUSTED_PROXY_HOPS or 0
+    named = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    if hops == 0 or len(named) < hops:
+        return direct
+    try:
+        return str(ip_address(named[-hops]))
+    except ValueError:
+        return direct

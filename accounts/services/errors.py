@@ -17,7 +17,7 @@ class Reason(StrEnum):
     CARD_ENDED = "card_ended"
     CARD_NOT_HERE = "card_not_here"
     DOCUMENT_NEEDED = "document_needed"
-    CHANGE_PASSWORD_FIRST = "change_password_first"  # noqa: S105 - a word, not a password
+    CHANGE_PASSWORD_FIRST = "change_password_first"
     BOOK_NEGATIVE = "book_negative"
     DIFFERENCE_OPEN = "difference_open"
     ACCOUNT_ENDED = "account_ended"

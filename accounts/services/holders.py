@@ -80,7 +80,7 @@ def id_number_of(holder: Holder, secrets: Secrets) -> str | None:
     """Open the sealed number for a computation; what is shown goes through ``read_id_number`` or a mask."""
     if holder.id_number_sealed is None:
         return None
-    return unseal(holder.id_number_sealed, _place(holder.uid), secrets)
+    return unseal(bytes(holder.id_number_sealed), _place(holder.uid), secrets)
 
 
 def index_of(id_number: str, secrets: Secrets) -> bytes:
@@ -102,7 +102,7 @@ def reseal(holder_id: int, secrets: Secrets) -> bool:
 
 def _is_current(holder: Holder, secrets: Secrets) -> bool:
     sealed = holder.id_number_sealed
-    return sealed is not None and sealed_with(sealed) == secrets.field_key_id
+    return sealed is not None and sealed_with(bytes(sealed)) == secrets.field_key_id
 
 
 def _sealed(id_number: str, uid: uuid.UUID, secrets: Secrets) -> tuple[bytes | None, bytes | None]:

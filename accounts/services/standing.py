@@ -134,8 +134,8 @@ def unfreeze(account_id: int, *, door: AtCounter, open_items_fen: int, now: date
             raise NotAllowed(Reason.CARD_NOT_HERE)
         if card.card_fen - account.book_fen != open_items_fen:
             raise NotAllowed(Reason.DIFFERENCE_OPEN)
-    fields = {"frozen_reasons": [], "frozen_at": None}
-    change_account(account, "account.unfreeze", fields, by=By(door.actor, now, reason))
+    by = By(door.actor, now, reason)
+    change_account(account, "account.unfreeze", {"frozen_reasons": [], "frozen_at": None}, by=by)
 
 
 def _refuse_door(account: Account, door: AtCounter | AtLoadKiosk, *, now: datetime) -> None:
