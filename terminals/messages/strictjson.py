@@ -12,8 +12,9 @@ class WireError(ValueError):
     """The message does not have the shape that it must have; ``field`` names where."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
+        # A field that the sender invented may hold anything, and goes into answers and logs.
+        self.field = field if field.isprintable() else ascii(field)
+        super().__init__(f"{self.field}: {problem}")
         self.problem = problem
 
 

@@ -215,19 +215,22 @@ class HotlistRequest:
 class HotlistAnswer:
     """Changes in order. A card with ``refusal`` None left the list. ``more``: ask again with ``have=version``.
 
+    ``whole``: the list starts anew; forget the one at hand (none, or the server was restored to an older state).
     ``seen`` maps the UID of a card to the spend sequence proven last; a card that shows less is a restored dump.
     """
 
     version: int
+    whole: bool
     more: bool
     entries: tuple[tuple[str, Refusal | None], ...]
     seen: tuple[tuple[str, int], ...]
     seen_until_ms: int
 
     def to_json(self) -> dict[str, Any]:
-        """``{"version", "more", "entries": [[uid, refusal or null]], "seen": [[uid, seq]], "seen_until_ms"}``."""
+        """``{"version", "whole", "more", "entries": [[uid, refusal|null]], "seen": [[uid, seq]], "seen_until_ms"}``."""
         return {
             "version": self.version,
+            "whole": self.whole,
             "more": self.more,
             "entries": [[uid, refusal.value if refusal else None] for uid, refusal in self.entries],
             "seen": [list(pair) for pair in self.seen],
@@ -240,6 +243,7 @@ class HotlistAnswer:
         take = Taker(data, "answer")
         found = cls(
             version=take.integer("version", 0, NUMBER_MAX),
+            whole=take.boolean("whole"),
             more=take.boolean("more"),
             entries=tuple(_entry(item) for item in take.items("entries", HOTLIST_PAGE)),
             seen=tuple(_seen(item) for item in take.items("seen", LAST_SEEN_MAX)),

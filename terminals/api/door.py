@@ -1,0 +1,138 @@
+"""The door of the terminal API: who may in, what a message must look like, and how every answer leaves.
+
+Nothing behind it ever sees an unverified byte, and nothing leaves it unsigned once the terminal is known. The money
+path pays no statement for it but the one that notes the contact.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, Final
+
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts import pinhash
+from accounts.wiring import now as present
+from terminals.api.authentication import Caller, admit, identify
+from terminals.api.errors import ApiError, malformed, unavailable
+from terminals.messages import signing, strictjson
+from terminals.messages.signing import TerminalKeys
+from terminals.services.rights import Call
+from transactions.services.orders import Busy, KeyReused
+
+BODY_MAX: Final = 256 * 1024
+
+Handler = Callable[[Caller, dict[str, Any]], dict[str, Any]]
+View = Callable[[HttpRequest], HttpResponse]
+
+_log = logging.getLogger("ecard.terminals")
+
+
+@dataclass(slots=True)
+class _Envelope:
+    """How to sign the answer; empty until the terminal is known."""
+
+    keys: TerminalKeys | None = None
+    nonce: bytes = b""
+
+
+def signed(call: Call) -> Callable[[Handler], View]:
+    """Make a view of a handler: message in, answer out, for terminals that may make this call."""
+
+    def decorate(handle: Handler) -> View:
+        @csrf_exempt
+        @wraps(handle)
+        def view(request: HttpRequest) -> HttpResponse:
+            now, envelope = present(), _Envelope()
+
+            def run() -> dict[str, Any]:
+                message = read(request)
+                identity = identify(
+                    message, request.headers.get("Authorization", ""), now=now, monotonic_s=time.monotonic()
+                )
+                envelope.keys, envelope.nonce = identity.keys, identity.stamp.nonce
+                caller = admit(identity, call, now=now)
+                return handle(caller, strictjson.loads(message.body))
+
+            return _answer(run, envelope, now=now)
+
+        return view
+
+    return decorate
+
+
+def unsigned(handle: Callable[[dict[str, Any], HttpRequest], dict[str, Any]]) -> View:
+    """Make a view of the one call that a machine makes before it has keys."""
+
+    @csrf_exempt
+    @wraps(handle)
+    def view(request: HttpRequest) -> HttpResponse:
+        def run() -> dict[str, Any]:
+            return handle(strictjson.loads(read(request).body), request)
+
+        return _answer(run, _Envelope(), now=present())
+
+    return view
+
+
+def read(request: HttpRequest) -> signing.Request:
+    """The message as it was sent, if a machine may send such a thing. Forwarded-… headers are never looked at."""
+    if request.method != "POST":
+        raise ApiError(405, "method_not_allowed", "只接受 POST")
+    try:
+        host = request.get_host()
+    except DisallowedHost:
+        raise ApiError(400, "bad_host", "主机名不正确", field="Host") from None
+    if request.content_type != "application/json":
+        raise ApiError(415, "not_json", "内容类型须为 application/json", field="Content-Type")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise ApiError(415, "encoded", "不接受压缩的内容", field="Content-Encoding")
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise ApiError(413, "too_large", "内容不得超过 256 KiB", field="body") from None
+    except UnreadablePostError:
+        raise malformed("body", "内容不完整") from None
+    if len(body) > BODY_MAX:
+        raise ApiError(413, "too_large", "内容不得超过 256 KiB", field="body")
+    return signing.Request(request.method, host, request.get_full_path(), body)
+
+
+def _answer(run: Callable[[], dict[str, Any]], envelope: _Envelope, *, now: datetime) -> HttpResponse:
+    try:
+        status, found = 200, run()
+    except ApiError as error:
+        status, found = error.status, error.to_json()
+    except Exception as error:  # noqa: BLE001 - the outermost place: a till must always get an answer it can read
+        refused = _as_api_error(error)
+        status, found = refused.status, refused.to_json()
+    body = strictjson.dumps(found)
+    answer = HttpResponse(body, status=status, content_type="application/json")
+    if status == 405:
+        answer.headers["Allow"] = "POST"
+    if envelope.keys is not None:
+        at_ms = int(now.timestamp() * 1000)
+        answer.headers[signing.RESPONSE_HEADER] = signing.sign_response(
+            envelope.keys, nonce=envelope.nonce, status=status, body=body, at_ms=at_ms
+        )
+    return answer
+
+
+def _as_api_error(error: Exception) -> ApiError:
+    if isinstance(error, strictjson.WireError):
+        return malformed(error.field, error.problem)
+    if isinstance(error, KeyReused):
+        return ApiError(409, "key_reused", "同一流水号的内容不一致")
+    if isinstance(error, Busy | pinhash.Busy | OperationalError | InterfaceError):
+        _log.warning("terminal.unavailable", extra={"why": type(error).__name__})
+    else:
+        _log.error("terminal.fault", exc_info=error)
+    return unavailable()

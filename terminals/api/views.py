@@ -1,0 +1,114 @@
+"""What terminals may ask, one handler a call: parse, ONE service call, answer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest
+
+from accounts.wiring import client_address
+from accounts.wiring import now as present
+from terminals.api import wiring
+from terminals.api.authentication import Caller
+from terminals.api.door import signed, unsigned
+from terminals.api.errors import ApiError
+from terminals.messages.records import UploadAnswer, UploadRequest
+from terminals.messages.taker import Taker
+from terminals.messages.upkeep import EnrolRequest, HeartbeatAnswer, HeartbeatRequest, HotlistRequest
+from terminals.messages.wire import MAX_OUTCOMES, DebitRequest, OutcomeReport, SightingRequest, VoidRequest
+from terminals.services import contact, enrolment, hotlist, taps, uploads
+from terminals.services.rights import Call
+
+Json = dict[str, Any]
+
+
+@signed(Call.DEBIT)
+def debit(caller: Caller, message: Json) -> Json:
+    """A purchase."""
+    return taps.debit(DebitRequest.parse(message), of=_counterpart(caller)).to_json()
+
+
+@signed(Call.VOID)
+def void(caller: Caller, message: Json) -> Json:
+    """Taking a purchase back."""
+    return taps.void(VoidRequest.parse(message), of=_counterpart(caller)).to_json()
+
+
+@signed(Call.SIGHTING)
+def sighting(caller: Caller, message: Json) -> Json:
+    """A look at the card."""
+    return taps.sighting(SightingRequest.parse(message), of=_counterpart(caller)).to_json()
+
+
+@signed(Call.OUTCOMES)
+def outcomes(caller: Caller, message: Json) -> Json:
+    """How earlier card writes ended, when no tap comes that could carry it."""
+    take = Taker(message, "body")
+    reports = take.done([OutcomeReport.parse(item) for item in take.items("outcomes", MAX_OUTCOMES)])
+    counterpart = _counterpart(caller)
+    settled = taps.tell_outcomes(reports, of=counterpart)
+    return {"recorded": [list(pair) for pair in taps.recorded_pairs(reports, settled, counterpart)]}
+
+
+@signed(Call.UPLOAD)
+def upload(caller: Caller, message: Json) -> Json:
+    """Offline records."""
+    asked = UploadRequest.parse(message)
+    counterpart = _counterpart(caller)
+    answers = uploads.take_in(
+        asked.records,
+        caller.machine,
+        keyring=wiring.keyring(),
+        post=partial(taps.post_sale, of=counterpart),
+        now=caller.now,
+    )
+    return UploadAnswer(answers).to_json()
+
+
+@signed(Call.HEARTBEAT)
+def heartbeat(caller: Caller, message: Json) -> Json:
+    """How the terminal does, and what changed for it."""
+    contact.note_heartbeat(caller.machine.id, HeartbeatRequest.parse(message), now=caller.now)
+    answer = HeartbeatAnswer(
+        server_ms=int(caller.now.timestamp() * 1000),
+        hotlist_version=hotlist.keep_fresh(now=caller.now),
+        may_sell_offline=caller.machine.may_sell_offline,
+        policy=wiring.policy(),
+    )
+    return answer.to_json()
+
+
+@signed(Call.HOTLIST)
+def hotlist_changes(caller: Caller, message: Json) -> Json:
+    """What changed on the hotlist, and which cards were seen where."""
+    return hotlist.deltas(HotlistRequest.parse(message), now=caller.now).to_json()
+
+
+@unsigned
+def enrol(message: Json, request: HttpRequest) -> Json:
+    """A one-time code becomes a terminal."""
+    asked = EnrolRequest.parse(message)
+    try:
+        answer = enrolment.enrol(
+            asked.code,
+            source=client_address(request),
+            keyring=wiring.keyring(),
+            policy=wiring.policy(),
+            now=present(),
+        )
+    except enrolment.CodeRefused:
+        raise ApiError(
+            403, "code_refused", "注册码无效或已使用，请向管理员索取新的注册码", field="code"
+        ) from None
+    wiring.registry().forget()
+    return answer.to_json()
+
+
+def _counterpart(caller: Caller) -> taps.Counterpart:
+    return taps.Counterpart(
+        machine=caller.machine,
+        keys=caller.keys,
+        book=wiring.book_for(caller.machine.id, now=caller.now),
+        hotlist_version=wiring.registry().hotlist_version,
+    )

@@ -1,0 +1,84 @@
+"""The last contact of a terminal, and with it the protection against replay: (boot, seq) only ever goes up.
+
+It works with any number of worker processes, because the database decides: whoever does not raise the row was heard
+before. Losing the row's last moments in a crash is harmless, because a repeated money message finds its answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from terminals.messages.signing import Stamp
+from terminals.messages.upkeep import HeartbeatRequest
+from terminals.models import TerminalContact
+
+ADVANCED = """
+    advanced AS (
+        UPDATE terminals_terminalcontact
+        SET boot = %(contact_boot)s, last_seq = %(contact_seq)s, last_contact_at = %(contact_at)s
+        WHERE terminal_id = %(contact_terminal)s AND (boot, last_seq) < (%(contact_boot)s, %(contact_seq)s)
+        RETURNING terminal_id
+    )"""
+"""A CTE for a statement that wants to note the contact on the way; no row in ``advanced`` means a replay."""
+
+# Nobody's money depends on this row, so its commit need not wait for the disk; the setting ends with the statement.
+_ADVANCE = (
+    "WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),"
+    + ADVANCED
+    + " SELECT (SELECT count(*) FROM advanced), (SELECT count(*) FROM quick)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One signed request as the contact row notes it."""
+
+    terminal: int
+    boot: int
+    seq: int
+    at: datetime
+
+    @classmethod
+    def of(cls, stamp: Stamp, *, now: datetime) -> Contact:
+        """The contact that a verified stamp makes at server time ``now``."""
+        return cls(stamp.terminal, stamp.boot, stamp.seq, now)
+
+    def params(self) -> dict[str, Any]:
+        """The parameters of ``ADVANCED``."""
+        return {
+            "contact_terminal": self.terminal,
+            "contact_boot": self.boot,
+            "contact_seq": self.seq,
+            "contact_at": self.at,
+        }
+
+
+def advance(contact: Contact) -> bool:
+    """Note the contact. False: this (boot, seq) or a later one was heard before, so the request is a replay."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADVANCE, contact.params())
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def last_boot(terminal: int) -> int:
+    """The highest boot number heard from this terminal; its next one must be above."""
+    return TerminalContact.objects.values_list("boot", flat=True).get(terminal_id=terminal)
+
+
+def note_heartbeat(terminal: int, told: HeartbeatRequest, *, now: datetime) -> None:
+    """Keep what a heartbeat said."""
+    TerminalContact.objects.filter(terminal_id=terminal).update(
+        heartbeat_at=now,
+        hotlist_version=told.hotlist_version,
+        unsent=told.unsent,
+        journal=told.journal,
+        journal_seq=told.journal_seq,
+        journal_mac=told.journal_mac,
+        offset_ms=told.offset_ms,
+        free_mb=told.free_mb,
+    )

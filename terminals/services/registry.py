@@ -1,0 +1,102 @@
+"""What the API must know of every terminal before it answers, without asking the database each time.
+
+One statement reads them all, at most once a second and process, so the sale of a busy minute pays nothing and a
+revocation holds a second after its commit at the latest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from terminals.models import Terminal
+from terminals.services import hotlist
+
+FRESH_S: Final = 0.5
+"""Younger than this the list is used as it is."""
+STALE_S: Final = 1.0
+"""Older than this it is never used: whoever needs it waits for the new one."""
+NEWCOMER_S: Final = 0.1
+"""How often at most the list is read again because of a terminal that it does not know."""
+
+_COLUMNS: Final = (
+    "id", "kind", "merchant_id", "campus_id", "name_zh", "place", "may_sell_offline", "epoch", "min_epoch",
+    "enrolled_at", "revoked_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A row of ``Terminal`` as the API needs it."""
+
+    id: int
+    kind: str
+    merchant_id: int | None
+    campus_id: int
+    name_zh: str
+    place: str
+    may_sell_offline: bool
+    epoch: int
+    min_epoch: int
+    enrolled_at: datetime | None
+    revoked_at: datetime | None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it may nothing any more but hand in its journal."""
+        return self.revoked_at is not None
+
+
+class Registry:
+    """The list of one process. ``monotonic_s`` is the caller's clock; this class has none."""
+
+    def __init__(self) -> None:
+        self._machines: Mapping[int, Machine] = {}
+        self._hotlist_version = 0
+        self._read_at_s: float | None = None
+        self._reading = threading.Lock()
+
+    def find(self, terminal: int, epoch: int, *, monotonic_s: float) -> Machine | None:
+        """The enrolled machine, as it stood at most ``STALE_S`` ago.
+
+        One that was enrolled a moment ago through another process is looked for again, but not for every stranger.
+        """
+        self._refresh(monotonic_s, STALE_S)
+        machine = self._machines.get(terminal)
+        if machine is None or machine.epoch < epoch:
+            self._refresh(monotonic_s, NEWCOMER_S)
+            machine = self._machines.get(terminal)
+        return machine
+
+    @property
+    def hotlist_version(self) -> int:
+        """How far the hotlist was when the machines were read."""
+        return self._hotlist_version
+
+    def forget(self) -> None:
+        """Read again at the next question."""
+        self._read_at_s = None
+
+    def _refresh(self, monotonic_s: float, bound_s: float) -> None:
+        age_s = self._age_s(monotonic_s)
+        if age_s >= bound_s:
+            with self._reading:
+                if self._age_s(monotonic_s) >= bound_s:
+                    self._read(monotonic_s)
+        elif age_s >= FRESH_S and self._reading.acquire(blocking=False):
+            try:
+                self._read(monotonic_s)
+            finally:
+                self._reading.release()
+
+    def _age_s(self, monotonic_s: float) -> float:
+        return STALE_S if self._read_at_s is None else monotonic_s - self._read_at_s
+
+    def _read(self, monotonic_s: float) -> None:
+        rows = Terminal.objects.filter(epoch__gte=1).values_list(*_COLUMNS)
+        self._machines = {row[0]: Machine(*row) for row in rows}
+        self._hotlist_version = hotlist.version()
+        self._read_at_s = monotonic_s
