@@ -1,0 +1,52 @@
+"""Compare card and book of every account. Cron runs it nightly; a person may run it at any time."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.wiring import now
+from reconciliation.services.reconcile import (
+    AlreadyRunning,
+    ClockWrong,
+    Outcome,
+    RunOrder,
+    reconcile,
+    refuse_wrong_clock,
+)
+
+
+class Command(BaseCommand):
+    help = "Compare every card with its book, freeze and open cases by the rules. Safe to repeat and to kill."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options that interfaces.md fixes."""
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run once. Raises ``CommandError`` when another run is under way or the clocks are apart."""
+        try:
+            refuse_wrong_clock(datetime.now(UTC))
+            outcome = reconcile(RunOrder(now=now(), dry_run=options["dry_run"]))
+        except (AlreadyRunning, ClockWrong) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if options["json"]:
+            self.stdout.write(json.dumps(outcome.to_json()))
+        else:
+            self._tell(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self.stdout.write(f"compared {outcome.compared}")
+        for reason, count in sorted(outcome.frozen.items()):
+            self.stdout.write(f"frozen {reason.value} {count}")
+        self.stdout.write(f"levelled {outcome.levelled}")
+        for title, counts in (("opened", outcome.opened), ("closed", outcome.closed)):
+            for mismatch, count in sorted(counts.items()):
+                self.stdout.write(f"{title} {mismatch.value} {count}")
+        if outcome.postponed:
+            self.stdout.write(f"postponed {outcome.postponed}")
