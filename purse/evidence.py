@@ -75,6 +75,11 @@ class SideMirror:
         return sum(leg.fen for leg in self.legs if not leg.shown)
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether the last sighting showed an image that nobody has confirmed; its cells may yet turn."""
+        return self.shown.seq != self.floor.seq
+
+    @property
     def last_seq(self) -> int:
         """The highest sequence number that is taken."""
         return max([self.shown.seq, *(image.seq for image in self.told), *(leg.seq for leg in self.legs)])
@@ -121,7 +126,9 @@ def observe(mirror: SideMirror, seen: State, ring: Iterable[RingEntry] = ()) -> 
     if seen.seq == floor.seq:
         if (seen.total_fen, seen.offline_fen, seen.stop) != (floor.total_fen, floor.offline_fen, floor.stop):
             return Finding.FORK
-        return replace(mirror, shown=seen, floor=seen, legs=tuple(replace(leg, shown=False) for leg in mirror.legs))
+        return replace(
+            mirror, shown=seen, floor=seen, legs=tuple(replace(leg, shown=False) for leg in mirror.legs)
+        )
     if seen.offline_fen == 0:
         return _observe_online_image(mirror, seen)
     return _observe_offline_spending(mirror, seen, tuple(ring))
@@ -145,11 +152,10 @@ def tell(mirror: SideMirror, *, fen: int, stop: bool = False) -> State:
     A slot in doubt is written again, because the other one holds the only state that is certain. So all images told
     since the floor go to one slot. Call after ``observe``: only a sighting knows which slot is which.
     """
-    in_doubt = mirror.shown.seq != mirror.floor.seq
     return State(
         seq=mirror.last_seq + 1,
         total_fen=mirror.shown.total_fen + mirror.missing_fen + fen,
-        slot=mirror.shown.slot if in_doubt else 1 - mirror.shown.slot,
+        slot=mirror.shown.slot if mirror.in_doubt else 1 - mirror.shown.slot,
         stop=stop,
     )
 

@@ -81,16 +81,16 @@ class Plan:
         self._reverses = purchase_id, entry_id(self._seen.account.id, self._entries[-1].seq)
 
     def heal(self) -> None:
-        """Write what the card lacks, without taking anything: a refused tap heals too."""
+        """Write what the card lacks, and again what it may not keep, without taking anything: a refused tap heals too."""
         self._heal_count()
-        if Side.SPEND not in self.writes and (self._spend.missing_fen or self._seen.purse.spend.stop):
+        if Side.SPEND not in self.writes and (_ails(self._spend) or self._seen.purse.spend.stop):
             self._tell_spend(0)  # also takes an old stop mark away
-        if Side.LOAD not in self.writes and self._load.missing_fen and self.may_load:
+        if Side.LOAD not in self.writes and _ails(self._load) and self.may_load:
             self._tell_load(0)
 
     def mark_stopped(self) -> None:
         """Have the card carry the stop mark, so that offline tills refuse it too (R047)."""
-        if self._spend.missing_fen or not self._seen.purse.spend.stop:
+        if _ails(self._spend) or not self._seen.purse.spend.stop:
             self._heal_count()
             self._tell_spend(0, stop=True)
 
@@ -227,3 +227,8 @@ class Plan:
 
     def _target(self, side: Side, mirror: SideMirror) -> int:
         return mirror.told[-1].total_fen if side in self.writes else mirror.shown.total_fen
+
+
+def _ails(mirror: SideMirror) -> bool:
+    """Whether the card lacks something on this side, or shows something that no one has confirmed."""
+    return bool(mirror.missing_fen) or mirror.in_doubt

@@ -1,0 +1,164 @@
+"""Offline sales reach the book once, in whatever order and however often they are uploaded."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+
+import pytest
+
+from purse.evidence import RingEntry, Side
+from purse.keys import OFFLINE_TILL
+from purse.procedures import ClassicDriver, Day, decode, offline_state, ring_image, slot_write, spend_image
+from terminals.device.reader.tearing import Tear
+from tests import faults
+from tests.campus import KEYS, NOON, POLICY, Counter, Sale, make_person
+from tests.transactions.test_debit import BEFORE_THE_WRITE
+from transactions.models import Entry
+from transactions.services.offline import OfflineSale, Posting, post_offline
+
+pytestmark = pytest.mark.django_db
+
+
+def sell_offline(till, person, fen, *, key=None, journal_seq=None, asked=b"offline"):
+    """What a till without the network does to the card; returns the record it would upload."""
+    person.field.place(person.plastic)
+    link = person.field.select()
+    keys = KEYS.only(OFFLINE_TILL)
+    driver = ClassicDriver(link, keys)
+    raw = driver.read_purse(with_ring=True)
+    purse = decode(raw, keys)
+    state = offline_state(purse, fen)
+    till.journal_seq += 1
+    seq = journal_seq or till.journal_seq
+    entry = RingEntry(state.seq, till.till.id, seq, fen)
+    driver.remember_offline(raw.uid, ring_image(raw.uid, purse.ident.account_no, entry, keys), state.seq)
+    day = Day(NOON.date(), purse.spent_on(NOON.date()) + fen)
+    image = spend_image(raw.uid, purse.ident.account_no, state, day, keys)
+    assert driver.commit(slot_write(raw, Side.SPEND, state.slot, image)).value == "written"
+    person.field.lift()
+    return OfflineSale(
+        key or uuid.uuid4(),
+        seq,
+        asked,
+        raw.uid,
+        fen,
+        NOON,
+        state.seq,
+        state.total_fen,
+        state.offline_fen,
+        True,
+    )
+
+
+def upload(till, sale):
+    return post_offline(sale, till=till.till, policy=POLICY, now=NOON)
+
+
+def difference(person):
+    """card − book as the books explain it: nothing may be left over once every record is here."""
+    person.fresh()
+    return person.card_row.card_fen - person.account.book_fen
+
+
+def test_an_offline_sale_is_posted_once_however_often_it_comes():
+    till, person = Counter(), make_person(50_00)
+    record = sell_offline(till, person, 10_00)
+
+    results = [upload(till, record) for _ in range(3)]
+
+    assert results == [Posting.POSTED, Posting.DUPLICATE, Posting.DUPLICATE]
+    assert (person.book_fen, person.card_fen) == (40_00, 40_00)
+
+
+def test_between_sale_and_upload_the_card_is_below_the_book_and_nothing_is_wrong():
+    till, online, person = Counter(7), Counter(8), make_person(50_00)
+    record = sell_offline(till, person, 10_00)
+
+    sale = online.tap(person, 5_00)
+
+    assert sale.refusal is None
+    assert (person.book_fen, person.card_fen) == (45_00, 35_00)
+    assert upload(till, record) is Posting.POSTED
+    online.look(person)
+    assert (person.book_fen, difference(person)) == (35_00, 0)
+
+
+def test_all_orders_of_six_records_end_the_same():
+    cases = violations = 0
+    for order in itertools.islice(itertools.permutations(range(6)), 0, 720, 24):
+        till, person = Counter(), make_person(50_00)
+        records = [sell_offline(till, person, fen) for fen in (1_00, 2_00, 3_00, 50, 5, 1)]
+        for place in order:
+            upload(till, records[place])
+        cases += 1
+        violations += (person.book_fen, difference(person)) != (43_44, 0)
+    faults.report("UPLOAD-orders", cases, violations)
+    assert violations == 0
+
+
+def lost_answer(till, person, fen):
+    """The server posts, the answer is lost, the till sells offline under the same key."""
+    person.field.place(person.plastic)
+    _, raw = till.read(person)
+    order = till.order(raw, fen)
+    from tests.campus import book
+    from transactions.services.debit import debit
+
+    debit(order, book=book())
+    person.field.lift()
+    return order, sell_offline(
+        till, person, fen, key=order.key, journal_seq=order.journal_seq, asked=order.asked
+    )
+
+
+def test_a_lost_answer_an_offline_fallback_and_its_upload_charge_once():
+    """tap-protocol.md: a debit that the server had in fact posted is charged once."""
+    till, person = Counter(), make_person(50_00)
+    _, record = lost_answer(till, person, 10_00)
+
+    assert upload(till, record) is Posting.DUPLICATE
+
+    assert (person.book_fen, person.card_fen, difference(person)) == (40_00, 40_00, 0)
+    assert person.card_row.legs == {}
+
+
+def test_a_tap_elsewhere_before_that_upload_does_not_heal_what_was_written_offline():
+    till, other, person = Counter(7), Counter(8), make_person(50_00)
+    _, record = lost_answer(till, person, 10_00)
+
+    sale = other.tap(person, 1_00)
+
+    assert (sale.refusal, sale.reply.healed_fen) == (None, 0)
+    assert (person.book_fen, person.card_fen) == (39_00, 39_00)
+    assert upload(till, record) is Posting.DUPLICATE
+    assert (person.book_fen, person.card_fen) == (39_00, 39_00)
+
+
+def test_a_torn_debit_and_an_offline_sale_that_took_its_number_are_told_apart():
+    till, offline, person = Counter(7), Counter(8), make_person(50_00)
+    till.tap(person, 10_00, leave_after=BEFORE_THE_WRITE, tear=Tear.BEFORE)
+    record = sell_offline(offline, person, 3_00)
+
+    upload(offline, record)
+    sale = till.tap(person, 1_00)
+
+    assert sale.reply.healed_fen == 10_00
+    assert (person.book_fen, person.card_fen) == (36_00, 36_00)
+
+
+def test_an_upload_may_take_the_book_below_zero_and_the_next_tap_freezes():
+    till, online, person = Counter(7), Counter(8), make_person(10_00)
+    record = sell_offline(till, person, 1)
+    online.tap(person, 9_99)
+
+    upload(till, record)
+    assert (person.book_fen, Entry.objects.filter(account=person.account).count()) == (0, 3)
+
+
+def test_a_doubtful_record_of_an_unknown_card_waits_for_a_person():
+    till = Counter()
+    record = OfflineSale(uuid.uuid4(), 1, b"x", b"\x01\x02\x03\x04", 100, NOON, 1, 100, 100, True)
+
+    assert upload(till, record) is Posting.SUSPECT
+    assert Sale
