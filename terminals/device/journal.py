@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from purse.evidence import Side
-from purse.procedures import SlotWrite
+from purse.procedures import Outcome, SlotWrite
 from terminals.device.store import JournalBroken, Store
 from terminals.messages import strictjson
 from terminals.messages.records import Clocks, Record, RecordAnswer, RecordKind, Sale
@@ -88,6 +88,8 @@ class Journal:
             db.execute("DELETE FROM open_key WHERE key_seq = ?", (key.seq,))
             if report is not None:
                 db.execute("INSERT INTO to_report VALUES (?, ?)", (key.seq, report))
+            if sale is not None and sale.outcome is Outcome.NOT_WRITTEN:
+                db.execute("DELETE FROM sold_offline WHERE key_seq = ?", (key.seq,))
             if sale is not None and clocks is not None:
                 self._record(db, RecordKind.SALE, clocks, hotlist_version, sale)
 

@@ -163,22 +163,24 @@ def test_the_standard_commands_are_those_of_pcsc_part_3():
 
 
 @pytest.mark.parametrize(
-    ("name", "family", "load_key"),
+    ("name", "family", "load_key", "key_number"),
     [
-        ("ACS ACR122U PICC Interface 00 00", "ACS ACR122U", "FF820000"),
-        ("ACS ACR1252 Dual Reader [ACR1252 Dual Reader PICC] 00 00", "ACS ACR12xx", "FF820000"),
-        ("HID Global OMNIKEY 5022 Smart Card Reader 00 00", "HID OMNIKEY", "FF822000"),
-        ("Identiv uTrust 3700 F CL Reader 00 00", "Identiv", "FF820060"),
-        ("Virtual PCD 00 00", "vpcd", "FF820000"),
-        ("Somebody's Reader", "PC/SC part 3", "FF820000"),
+        ("ACS ACR122U PICC Interface 00 00", "ACS ACR122U", "FF820000", 0x00),
+        ("ACS ACR1281 1S Dual Reader PICC 00 00", "ACS ACR128", "FF820020", 0x20),
+        ("ACS ACR1252 Dual Reader [ACR1252 Dual Reader PICC] 00 00", "ACS ACR125x", "FF820000", 0x00),
+        ("HID Global OMNIKEY 5022 Smart Card Reader 00 00", "HID OMNIKEY", "FF822000", 0x00),
+        ("Identiv uTrust 3700 F CL Reader 00 00", "Identiv uTrust", "FF820061", 0x01),
+        ("SCM Microsystems Inc. SCL3711-NFC&RW 00 00", "SCM SCL3711", "FF820061", 0x01),
+        ("Virtual PCD 00 00", "vpcd", "FF820000", 0x00),
+        ("Somebody's Reader", "PC/SC part 3", "FF820000", 0x00),
     ],
 )
-def test_a_reader_is_spoken_to_in_the_dialect_of_its_family(name, family, load_key):
+def test_a_reader_is_spoken_to_in_the_dialect_of_its_family(name, family, load_key, key_number):
     profile = profile_for(name)
 
     assert profile.family == family
-    assert profile.load_key(bytes(6)).hex().upper().startswith(load_key + "06")
-    assert profile.authenticate(8, KeySlot.A)[-1] == profile.key_number
+    assert profile.load_key(bytes(6), KeySlot.B).hex().upper() == load_key + "06" + "00" * 6
+    assert profile.authenticate(8, KeySlot.B)[-2:] == bytes([0x61, key_number])
 
 
 def test_no_dialect_takes_6300_after_a_write_for_a_refusal():

@@ -73,7 +73,7 @@ class ApduLink:
 
     def authenticate(self, block: int, key: bytes, slot: KeySlot) -> None:
         profile = self._profile
-        data, status = self._exchange(profile.load_key(key))
+        data, status = self._exchange(profile.load_key(key, slot))
         if status != OK or data:
             raise self._judged(GarbledAnswer(f"load key: {_hex(b'', status)}"))
         data, status = self._exchange(profile.authenticate(block, slot))

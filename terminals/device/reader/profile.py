@@ -14,8 +14,10 @@ OK = 0x9000
 NO_INFORMATION = 0x6300
 SECURITY_NOT_SATISFIED = 0x6982
 AUTHENTICATION_BLOCKED = 0x6983
-CONDITIONS_NOT_SATISFIED = 0x6985
 COMMAND_NOT_ALLOWED = 0x6986
+
+KEY_TYPE = {KeySlot.A: 0x60, KeySlot.B: 0x61}
+"""Key types as a MIFARE reader names them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class ReaderProfile:
     key_structure: int = 0x00
     """P1 of LOAD KEYS: 00 volatile memory, 20 non-volatile."""
     key_number: int = 0x00
+    """Slot of the loaded key, named by LOAD KEYS and by GENERAL AUTHENTICATE."""
+    slot_per_key_type: bool = False
+    """Whether LOAD KEYS names the key type (60, 61) in place of a slot."""
     auth_refused: frozenset[int] = frozenset({NO_INFORMATION, SECURITY_NOT_SATISFIED, AUTHENTICATION_BLOCKED})
     read_refused: frozenset[int] = frozenset({NO_INFORMATION, SECURITY_NOT_SATISFIED, COMMAND_NOT_ALLOWED})
     write_refused: frozenset[int] = frozenset({SECURITY_NOT_SATISFIED, COMMAND_NOT_ALLOWED})
@@ -45,14 +50,14 @@ class ReaderProfile:
         """GET DATA: the UID of the card in the field."""
         return bytes.fromhex("FFCA000000")
 
-    def load_key(self, key: bytes) -> bytes:
+    def load_key(self, key: bytes, slot: KeySlot) -> bytes:
         """LOAD KEYS into the reader; the card hears nothing of it."""
-        return bytes([0xFF, 0x82, self.key_structure, self.key_number, len(key)]) + key
+        place = KEY_TYPE[slot] if self.slot_per_key_type else self.key_number
+        return bytes([0xFF, 0x82, self.key_structure, place, len(key)]) + key
 
     def authenticate(self, block: int, slot: KeySlot) -> bytes:
         """GENERAL AUTHENTICATE with the loaded key."""
-        kind = 0x60 if slot is KeySlot.A else 0x61
-        return bytes([0xFF, 0x86, 0x00, 0x00, 0x05, 0x01, 0x00, block, kind, self.key_number])
+        return bytes([0xFF, 0x86, 0x00, 0x00, 0x05, 0x01, 0x00, block, KEY_TYPE[slot], self.key_number])
 
     def read(self, block: int) -> bytes:
         """READ BINARY of one block."""
@@ -69,17 +74,17 @@ COUNT_BY_PN532 = bytes.fromhex("FF00000004D44A0200")
 STANDARD = ReaderProfile("PC/SC part 3", "")
 
 PROFILES = (
-    # ACR122U Application Programming Interface 2.04: key slots 00 and 01, volatile only; every refusal is
-    # 6300.
+    # ACR122U Application Programming Interface 2.04: volatile slots 00 and 01; every refusal is 6300.
     ReaderProfile("ACS ACR122U", "ACR122"),
-    # ACR1252U, ACR1255U, ACR1281U reference manuals: the standard commands, volatile key slot 00.
-    ReaderProfile("ACS ACR12xx", "ACR12"),
-    # OMNIKEY 5022/5422/5x27 software developer guides: keys are kept in non-volatile slots only.
+    # ACR128 and ACR1281U API: the one volatile slot is number 20, the lower ones are kept for good.
+    ReaderProfile("ACS ACR128", "ACR128", key_number=0x20),
+    # ACR1252U and ACR1255U reference manuals: volatile slots 00 and 01.
+    ReaderProfile("ACS ACR125x", "ACR125"),
+    # OMNIKEY 5x21, 5022 and 5422 developer guides: no volatile slots, 6986 when asked for one.
     ReaderProfile("HID OMNIKEY", "OMNIKEY", key_structure=0x20),
-    # Identiv uTrust 3700F / SCM SCL3711 manuals: a slot per key type; 60 serves both through the key type of
-    # FF 86.
-    ReaderProfile("Identiv", "Identiv", key_number=0x60),
-    ReaderProfile("SCM SCL3711", "SCL3711", key_number=0x60),
+    # SCL3711 and uTrust 37xxF reference manuals, 6.2.3 and 6.2.4: a slot per key type, key number 01.
+    ReaderProfile("Identiv uTrust", "uTrust", key_number=0x01, slot_per_key_type=True),
+    ReaderProfile("SCM SCL3711", "SCL3711", key_number=0x01, slot_per_key_type=True),
     # The virtual reader of vsmartcard, behind which ``vpcd`` plays a PN532 that can count.
     ReaderProfile("vpcd", "Virtual PCD", count_cards=COUNT_BY_PN532),
 )

@@ -1,0 +1,148 @@
+"""What the till does between taps: one thread that reports, uploads, fetches the hotlist and shows it is alive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from terminals.device.client import Client, NoAnswer, Rejected
+from terminals.device.clock import Clock
+from terminals.device.hotlist import Hotlist
+from terminals.device.journal import Journal
+from terminals.device.sale import Sales
+from terminals.device.store import JournalBroken
+from terminals.messages.records import MAX_RECORDS, UploadRequest
+from terminals.messages.upkeep import HeartbeatRequest, HotlistRequest
+
+ROUND_S = 0.4
+"""Outcomes go up within a second of their tap."""
+HEARTBEAT_S = 60.0
+HOTLIST_S = 30.0
+DEAD_LINE_S = 2.0
+"""How often a dead line is tried."""
+BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+MAX_PAGES = 50
+
+
+class Background:
+    """One round after the other until ``stop``. ``busy`` says that a holder stands at the till: then it keeps still."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        journal: Journal,
+        hotlist: Hotlist,
+        sales: Sales,
+        clock: Clock,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._hotlist = hotlist
+        self._sales = sales
+        self._clock = clock
+        self._busy = busy
+        self._stop = threading.Event()
+        self._turn = threading.Lock()
+        self._heartbeat_at = self._hotlist_at = self._upload_at = -1e9
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name="background", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a call under way is cut off."""
+        self._stop.set()
+        self._client.close()
+        if self._thread.is_alive():
+            self._thread.join(timeout=6)
+
+    def greet(self) -> bool:
+        """Find out at once whether the server is there, and fetch the hotlist. Says whether it is."""
+        self._heartbeat_at = self._hotlist_at = self._upload_at = -1e9
+        self._failures = 0
+        return self.round()
+
+    def upload_now(self) -> bool:
+        """Hand over everything that waits, now. False when the server cannot be reached."""
+        self._upload_at = -1e9
+        return self.round()
+
+    def round(self) -> bool:
+        """Do whatever is due, once. False when there was no answer."""
+        with self._turn:
+            try:
+                self._heartbeat()
+                self._report()
+                self._refresh_hotlist()
+                self._upload()
+            except (NoAnswer, Rejected, JournalBroken):
+                # A dead line is tried again in the next round; a broken journal is shown by the next tap.
+                return False
+            return True
+
+    def _run(self) -> None:
+        while not self._stop.wait(ROUND_S):
+            if not self._busy():
+                self.round()
+
+    def _heartbeat(self) -> None:
+        now = self._clock.mono()
+        if now - self._heartbeat_at < (HEARTBEAT_S if self._client.up else DEAD_LINE_S):
+            return
+        self._heartbeat_at = now
+        seq, mac = self._journal.last_record()
+        answer = self._client.heartbeat(
+            HeartbeatRequest(
+                journal=self._journal.id,
+                journal_seq=seq,
+                journal_mac=mac,
+                unsent=self._journal.unsent_count(),
+                hotlist_version=self._hotlist.kept.version,
+                offset_ms=self._clock.offset_ms,
+                free_mb=self._journal.free_mb(),
+            )
+        )
+        self._sales.policy, self._sales.may_sell_offline = answer.policy, answer.may_sell_offline
+        if not self._hotlist.confirmed(answer.hotlist_version, self._clock.now_ms()):
+            self._hotlist_at = -1e9
+
+    def _report(self) -> None:
+        if not self._client.up:
+            raise NoAnswer("the line is dead")
+        while reports := self._journal.unreported():
+            recorded = self._client.outcomes(reports)
+            if not recorded:
+                return
+            self._journal.reported(recorded)
+
+    def _refresh_hotlist(self) -> None:
+        now = self._clock.mono()
+        if now - self._hotlist_at < HOTLIST_S:
+            return
+        self._hotlist_at = now
+        for _ in range(MAX_PAGES):
+            kept = self._hotlist.kept
+            answer = self._client.hotlist(HotlistRequest(kept.version, kept.seen_until_ms))
+            if not self._hotlist.apply(answer, self._clock.now_ms()) or not answer.more:
+                return
+
+    def _upload(self) -> None:
+        """Oldest first; after a failure wait longer each time."""
+        now = self._clock.mono()
+        if now < self._upload_at:
+            return
+        try:
+            while records := self._journal.unsent(MAX_RECORDS):
+                answer = self._client.upload(UploadRequest(tuple(records)))
+                self._journal.answered(answer.answers, self._clock.now_ms())
+                if not answer.answers:
+                    raise NoAnswer("no record was answered")
+        except (NoAnswer, Rejected):
+            self._upload_at = now + BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+            self._failures += 1
+            raise
+        self._failures = 0
