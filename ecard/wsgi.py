@@ -6,7 +6,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from ecard.lifetime import end_with_parent
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecard.settings")
+end_with_parent()
 application = get_wsgi_application()
 
 from ecard.checks import refuse_unsafe_settings  # noqa: E402 (needs Django to be set up)

@@ -1,0 +1,42 @@
+"""A worker ends with the process that started it, even when that was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ecard.ctl.environment import ROOT
+
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {child!r}])
+print(child.pid, flush=True)
+child.wait()
+"""
+CHILD = "from ecard.lifetime import end_with_parent; end_with_parent(); import time; print('up', flush=True); time.sleep(60)"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_worker_does_not_outlive_its_killed_server():
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(child=CHILD)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as parent:
+        lines = {parent.stdout.readline().strip(), parent.stdout.readline().strip()}
+        (worker,) = (int(line) for line in lines - {"up"})
+
+        os.kill(parent.pid, signal.SIGKILL)
+
+        deadline = time.monotonic() + 10
+        while is_running(worker) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not is_running(worker)
