@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from purse.link import AccessRefused, CardGone, GarbledAnswer, KeyRefused, KeySlot, LinkError, ReaderGone
+from purse.link import AccessRefused, CardGone, GarbledAnswer, KeyRefused, KeySlot, ReaderGone
 from terminals.device.reader import ReaderState, open_reader
 from terminals.device.reader.field import Fault, Field
 from terminals.device.reader.pcsc import MAX_STUCK, PcscReader
@@ -90,7 +90,7 @@ def test_a_service_restarted_between_two_operations_ends_the_link(pcsc_bench, vp
     vpcd_stack.stop()
     vpcd_stack.start()
 
-    with pytest.raises(LinkError):
+    with pytest.raises(ReaderGone):
         link.uid()
     assert pcsc_bench.reader.wait_for_card(SOON_S).uid() == school_card().uid
 

@@ -120,12 +120,10 @@ class ApduLink:
                 raise self._over(SeveralCards(f"{data[2]} cards"))
 
     def _exchange(self, apdu: bytes) -> tuple[bytes, int]:
-        """Send one APDU; return data and status word. A failed call or a stump of an answer may be the end."""
+        """Send one APDU; return data and status word. A stump of an answer has a status that nobody expects."""
         if self._dead is not None:
             raise self._dead("this link is over")
         answer = self._transmit(apdu)
-        if len(answer) < 2:
-            raise self._judged(GarbledAnswer(f"an answer of {len(answer)} bytes"))
         return answer[:-2], int.from_bytes(answer[-2:], "big")
 
     def _transmit(self, apdu: bytes) -> bytes:

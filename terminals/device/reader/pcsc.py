@@ -126,9 +126,8 @@ class Service:
         self._worker.finish(self._release)
 
     def _establish(self) -> list[Any]:
-        # Imported here, because pyscard is missing where no reader is plugged in, and without the PC/SC
-        # library its import works but its first call raises. Its two families of exceptions have no common
-        # base.
+        # Imported here, because pyscard is missing where no reader is plugged in; without the PC/SC library
+        # its import works and its first call fails. Its two families of exceptions have no common base.
         from smartcard import scard
         from smartcard.Exceptions import SmartcardException
         from smartcard.pcsc.PCSCExceptions import BaseSCardException
@@ -189,9 +188,8 @@ class PcscReader:
             if left <= 0:
                 return None
             if sight.state is not ReaderState.EMPTY:
-                time.sleep(
-                    min(RETRY_S, left)
-                )  # a mute card, one another program holds, no reader, no service
+                # A mute card, or one another program holds; no reader; no service.
+                time.sleep(min(RETRY_S, left))
             wait = min(LOOK_S, left)
 
     def card_present(self) -> bool:
@@ -235,9 +233,8 @@ class PcscReader:
             self._lock.release()
 
     def _looked(self, wait: float) -> Sight:
-        for _ in range(
-            2
-        ):  # the second time with a new context: a restarted service does not know the old one
+        # The second time with a new context: a restarted service does not know the old one.
+        for _ in range(2):
             try:
                 service = self._open()
             except (CallFailed, Stuck):
@@ -246,9 +243,8 @@ class PcscReader:
                 return self._sighted(service, wait)
             except (CallFailed, Stuck):
                 self._drop()
-        return Sight(
-            ReaderState.NO_READER
-        )  # the service lets us in, but to list no reader at all is an error to it
+        # The service lets us in, but to list no reader at all is an error to it.
+        return Sight(ReaderState.NO_READER)
 
     def _sighted(self, service: Service, wait: float) -> Sight:
         known = self._sight
@@ -300,8 +296,7 @@ class PcscReader:
                 service.connect(sight.reader)
                 self._moves_at_link = _sight(sight.reader, service.look(sight.reader, 0, 0.0)).moves
                 profile = self._profile or profile_for(sight.reader)
-                # The service may connect to a card that has just gone, so the link begins by asking for the
-                # UID.
+                # The service may connect to a card that has just gone: the link begins by asking its UID.
                 self._link = ApduLink(service.transmit, profile, lambda: self._lost(service))
                 self._several = False
             except SeveralCards:
@@ -327,8 +322,7 @@ class PcscReader:
     def _link_is_over(self, sight: Sight) -> bool:
         """Whether the linked card has left, whatever lies there now.
 
-        The service counts who comes and goes, but misses a swap between two of its own looks; the link does
-        not.
+        The service counts who comes and goes, but misses a swap between two of its own looks; a link does not.
         """
         return self._link is not None and (self._link.dead or sight.moves != self._moves_at_link)
 
