@@ -25,7 +25,7 @@ MAX_PAGES = 50
 
 
 class Background:
-    """One round after the other until ``stop``. ``busy`` says that a holder stands at the till: then it keeps still."""
+    """One round after the other until ``stop``. While a tap is ``busy`` it keeps still."""
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class Background:
         hotlist: Hotlist,
         sales: Sales,
         clock: Clock,
-        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._journal = journal
         self._hotlist = hotlist
         self._sales = sales
         self._clock = clock
-        self._busy = busy
+        self.busy: Callable[[], bool] = lambda: False
+        """Whether a tap is under way."""
         self._stop = threading.Event()
         self._turn = threading.Lock()
         self._heartbeat_at = self._hotlist_at = self._upload_at = -1e9
@@ -86,14 +86,14 @@ class Background:
 
     def _run(self) -> None:
         while not self._stop.wait(ROUND_S):
-            if not self._busy():
+            if not self.busy():
                 self.round()
 
     def _heartbeat(self) -> None:
         now = self._clock.mono()
         if now - self._heartbeat_at < (HEARTBEAT_S if self._client.up else DEAD_LINE_S):
             return
-        self._heartbeat_at = now
+        self._heartbeat_at, was_up = now, self._client.up
         seq, mac = self._journal.last_record()
         answer = self._client.heartbeat(
             HeartbeatRequest(
@@ -106,6 +106,8 @@ class Background:
                 free_mb=self._journal.free_mb(),
             )
         )
+        if not was_up:
+            self._upload_at, self._failures = -1e9, 0
         self._sales.policy, self._sales.may_sell_offline = answer.policy, answer.may_sell_offline
         if not self._hotlist.confirmed(answer.hotlist_version, self._clock.now_ms()):
             self._hotlist_at = -1e9

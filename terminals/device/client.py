@@ -99,7 +99,9 @@ class Wire:
         self._tls = _tls(ca) if parts.scheme == "https" else None
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, target: str, body: bytes, headers: dict[str, str], *, timeout: float) -> tuple[int, bytes, str]:
+    def post(
+        self, target: str, body: bytes, headers: dict[str, str], *, timeout: float
+    ) -> tuple[int, bytes, str]:
         """Send and return status, body and signature header. Raises ``OSError`` or ``HTTPException``."""
         headers = {"Host": self.host, "Content-Type": "application/json", **headers}
         connection = self._connected(timeout)
@@ -232,7 +234,9 @@ class Client:
                     continue
                 raise NoAnswer(f"no line: {error!r}") from error
             try:
-                server_ms = verify_response(self._keys, signature, nonce=stamp.nonce, status=status, body=content)
+                server_ms = verify_response(
+                    self._keys, signature, nonce=stamp.nonce, status=status, body=content
+                )
             except SignatureError as error:
                 self._wire.close()
                 raise NoAnswer("an answer without the server's signature") from error

@@ -53,6 +53,10 @@ class Clock:
         self._anchor = (server_ms, self._mono())
         self._heard = True
 
+    def not_before(self, behind_ms: int) -> None:
+        """Tell the clock of the newest time in the journal."""
+        self._behind_ms = max(self._behind_ms, behind_ms)
+
     @property
     def offset_ms(self) -> int:
         """How much the corrected time is ahead of the wall clock."""

@@ -79,7 +79,9 @@ def save(path: Path, enrolled: EnrolAnswer, *, ca: str | None = None) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY), "wb") as file:
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=OWNER_ONLY, exist_ok=False)
+        with draft.open("wb") as file:
             file.write(strictjson.dumps({**enrolled.to_json(), "ca": ca}) + b"\n")
             file.flush()
             os.fsync(file.fileno())

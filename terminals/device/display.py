@@ -140,12 +140,19 @@ def ask_void(fen: int) -> Face:
 
 def ask_card() -> Face:
     """A balance query was chosen; the card is missing."""
-    return Face(HYPHENS.replace("-", " "), Words("查询余额", "Balance"), Words("请刷卡", "Tap the card"), Lamp.WHITE)
+    return Face(
+        HYPHENS.replace("-", " "), Words("查询余额", "Balance"), Words("请刷卡", "Tap the card"), Lamp.WHITE
+    )
 
 
 def ask_card_again() -> Face:
     """The password is in; the card has been taken away meanwhile."""
-    return Face(HYPHENS, Words("密码已输入", "Password entered"), Words("请重新刷卡", "Tap the card again"), Lamp.AMBER)
+    return Face(
+        HYPHENS,
+        Words("密码已输入", "Password entered"),
+        Words("请重新刷卡", "Tap the card again"),
+        Lamp.AMBER,
+    )
 
 
 def password(digits: int) -> Signal:
@@ -157,7 +164,12 @@ def password(digits: int) -> Signal:
 def double_tap() -> Signal:
     """The same card and amount again within ten seconds: the operator must want it."""
     return Signal(
-        Face("dUPL  ", Words("重复刷卡?", "Same sale again?"), Words("确认请按 确认", "Confirm to go on"), Lamp.AMBER)
+        Face(
+            "dUPL  ",
+            Words("重复刷卡?", "Same sale again?"),
+            Words("确认请按 确认", "Confirm to go on"),
+            Lamp.AMBER,
+        )
     )
 
 
@@ -202,7 +214,9 @@ def voided(fen: int, card_fen: int) -> Signal:
 def torn() -> Signal:
     """Taken away too fast (拿卡过快): the same card, please."""
     return Signal(
-        Face("rEtry ", Words("拿卡过快", "Card taken too soon"), Words("请重新放卡", "Put it back"), Lamp.AMBER),
+        Face(
+            "rEtry ", Words("拿卡过快", "Card taken too soon"), Words("请重新放卡", "Put it back"), Lamp.AMBER
+        ),
         Sound.RETRY,
     )
 
@@ -210,7 +224,12 @@ def torn() -> Signal:
 def other_card() -> Signal:
     """Somebody else's card cannot finish this sale."""
     return Signal(
-        Face("rEtry ", Words("不是同一张卡", "Not the same card"), Words("请放回原卡", "Put back the first card"), Lamp.AMBER),
+        Face(
+            "rEtry ",
+            Words("不是同一张卡", "Not the same card"),
+            Words("请放回原卡", "Put back the first card"),
+            Lamp.AMBER,
+        ),
         Sound.RETRY,
     )
 
@@ -218,7 +237,10 @@ def other_card() -> Signal:
 def unfinished() -> Signal:
     """Nobody came back with the card."""
     face = Face(
-        "E 11  ", Words("交易未完成", "Not completed"), Words("卡片未扣款", "The card was not charged"), Lamp.RED
+        "E 11  ",
+        Words("交易未完成", "Not completed"),
+        Words("卡片未扣款", "The card was not charged"),
+        Lamp.RED,
     )
     return Signal(face, Sound.ALARM, SHORT_ALARM)
 
@@ -240,7 +262,9 @@ def journal_broken() -> Signal:
 
 def clock_wrong() -> Signal:
     """The clock went back behind the journal; without the server there is no true time."""
-    return _alarm("E 15  ", Words("停止脱机消费", "Offline sales stopped"), Words("终端时钟错误", "Clock fault"))
+    return _alarm(
+        "E 15  ", Words("停止脱机消费", "Offline sales stopped"), Words("终端时钟错误", "Clock fault")
+    )
 
 
 def refused(refusal: Refusal, *, fen: int = 0, funds_fen: int = 0, pin_left: int | None = None) -> Signal:
@@ -250,7 +274,9 @@ def refused(refusal: Refusal, *, fen: int = 0, funds_fen: int = 0, pin_left: int
     if refusal is Refusal.PASSWORD_WRONG:
         left = 0 if pin_left is None else pin_left
         return _alarm(
-            HYPHENS, Words(f"密码错误 剩 {left} 次", f"Wrong password, {left} left"), Words("请输入消费密码", "Try again")
+            HYPHENS,
+            Words(f"密码错误 剩 {left} 次", f"Wrong password, {left} left"),
+            Words("请输入消费密码", "Try again"),
         )
     if refusal is Refusal.INSUFFICIENT:
         return _alarm(
@@ -291,7 +317,9 @@ _REFUSALS: dict[Refusal, tuple[str, Words, Words]] = {
 
 def _done(line1: Words, card_fen: int, *, take: bool = True) -> Signal:
     left = yuan(card_fen)
-    line2 = Words(f"余额 {left} 请取卡" if take else f"余额 {left}", f"Balance {left}" + (", take it" if take else ""))
+    line2 = Words(
+        f"余额 {left} 请取卡" if take else f"余额 {left}", f"Balance {left}" + (", take it" if take else "")
+    )
     return Signal(Face(led_amount(card_fen), line1, line2, Lamp.GREEN), Sound.OK)
 
 

@@ -56,12 +56,18 @@ class Hotlist:
         return None if checked_ms is None else max(0, now_ms - checked_ms) / 1000
 
     def apply(self, answer: HotlistAnswer, now_ms: int) -> bool:
-        """Take in a page of changes. An older version than the kept one is a replay: False, and nothing changes."""
-        if answer.version < self.kept.version:
+        """Take in a page of changes. False, and nothing changes, when the list would go back to an older version.
+
+        Only a ``whole`` list may: a server restored from a backup starts it anew, and says so in a signed answer to
+        this very question, which cannot be a replay.
+        """
+        if answer.version < self.kept.version and not answer.whole:
             return False
         checked_ms = self.kept.checked_ms if answer.more else now_ms
         kept = Kept(answer.version, checked_ms, max(answer.seen_until_ms, self.kept.seen_until_ms))
         with self._store.writing() as db:
+            if answer.whole:
+                db.execute("DELETE FROM hotlist")
             for uid, refusal in answer.entries:
                 if refusal is None:
                     db.execute("DELETE FROM hotlist WHERE uid = ?", (uid,))
@@ -115,5 +121,6 @@ def _document(db: sqlite3.Connection, kept: Kept) -> dict[str, object]:
 
 def _saw(db: sqlite3.Connection, uid: str, seq: int) -> None:
     db.execute(
-        "INSERT INTO last_seen VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET seq = max(seq, excluded.seq)", (uid, seq)
+        "INSERT INTO last_seen VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET seq = max(seq, excluded.seq)",
+        (uid, seq),
     )

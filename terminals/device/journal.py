@@ -79,7 +79,13 @@ class Journal:
             )
 
     def end(
-        self, key: OperationKey, result: str, *, report: str | None, sale: Sale | None = None, clocks: Clocks | None = None,
+        self,
+        key: OperationKey,
+        result: str,
+        *,
+        report: str | None,
+        sale: Sale | None = None,
+        clocks: Clocks | None = None,
         hotlist_version: int = 0,
     ) -> None:
         """Close a key: ``report`` is the outcome that the server must hear, ``sale`` the offline record to upload."""
@@ -131,7 +137,7 @@ class Journal:
         """How many offline sales wait to be uploaded (starts of the till are not counted)."""
         with self._store.reading() as db:
             waiting = db.execute(
-                "SELECT count(*) FROM record JOIN to_send USING (seq) WHERE body LIKE '%\"kind\":\"sale\"%'"
+                'SELECT count(*) FROM record JOIN to_send USING (seq) WHERE body LIKE \'%"kind":"sale"%\''
             ).fetchone()[0]
         return int(waiting)
 
@@ -169,7 +175,8 @@ class Journal:
         """What this till has sold to this card offline on a day, in fen; doubtful sales count."""
         with self._store.reading() as db:
             row = db.execute(
-                "SELECT coalesce(sum(fen), 0) FROM sold_offline WHERE uid = ? AND day = ?", (uid.hex(), day.isoformat())
+                "SELECT coalesce(sum(fen), 0) FROM sold_offline WHERE uid = ? AND day = ?",
+                (uid.hex(), day.isoformat()),
             ).fetchone()
         return int(row[0])
 
@@ -182,7 +189,8 @@ class Journal:
     def _open(self, now_ms: int) -> tuple[str, int]:
         with self._store.writing() as db:
             db.execute(
-                "INSERT OR IGNORE INTO journal (one, id, terminal) VALUES (1, ?, ?)", (secrets.token_hex(16), self.terminal)
+                "INSERT OR IGNORE INTO journal (one, id, terminal) VALUES (1, ?, ?)",
+                (secrets.token_hex(16), self.terminal),
             )
             journal, terminal, last = db.execute("SELECT id, terminal, last_boot FROM journal").fetchone()
             if terminal != self.terminal:
@@ -198,10 +206,17 @@ class Journal:
         db.execute("INSERT INTO step VALUES (?, ?, ?, ?)", (seq, key_seq, name, text))
 
     def _record(
-        self, db: sqlite3.Connection, kind: RecordKind, clocks: Clocks, hotlist_version: int, sale: Sale | None
+        self,
+        db: sqlite3.Connection,
+        kind: RecordKind,
+        clocks: Clocks,
+        hotlist_version: int,
+        sale: Sale | None,
     ) -> None:
         seq, prev_mac = _tail(db, "record")
-        record = Record(self.terminal, self.id, seq, kind, clocks, hotlist_version, prev_mac, sale).signed(self._key)
+        record = Record(self.terminal, self.id, seq, kind, clocks, hotlist_version, prev_mac, sale).signed(
+            self._key
+        )
         db.execute("INSERT INTO record VALUES (?, ?)", (seq, strictjson.dumps(record.to_json()).decode()))
         db.execute("INSERT INTO to_send VALUES (?)", (seq,))
 
@@ -217,8 +232,17 @@ class Journal:
                 document = _document(text, f"{table} {seq}")
                 if prev_mac is None:
                     prev_mac, expected = (NO_RECORD_MAC if first == 1 else document.get("prev_mac")), first
-                told = (document.get("seq"), document.get("prev_mac"), document.get("key_seq"), document.get("name"))
-                if told[:2] != (seq, prev_mac) or seq != expected or (key_seq is not None and told[2:] != (key_seq, name)):
+                told = (
+                    document.get("seq"),
+                    document.get("prev_mac"),
+                    document.get("key_seq"),
+                    document.get("name"),
+                )
+                if (
+                    told[:2] != (seq, prev_mac)
+                    or seq != expected
+                    or (key_seq is not None and told[2:] != (key_seq, name))
+                ):
                     raise JournalBroken(f"{table} {seq} does not follow its predecessor")
                 if not document_genuine(self._key, document):
                     raise JournalBroken(f"{table} {seq} was changed")
@@ -232,9 +256,7 @@ class Journal:
                 " coalesce((SELECT max(seq) FROM answer WHERE at_ms < ?), 0))",
                 (KEPT_ENTRIES, now_ms - KEPT_MS),
             ).fetchone()[0]
-            busy = (
-                "SELECT min(key_seq) FROM (SELECT key_seq FROM open_key UNION ALL SELECT key_seq FROM to_report)"
-            )
+            busy = "SELECT min(key_seq) FROM (SELECT key_seq FROM open_key UNION ALL SELECT key_seq FROM to_report)"
             step = db.execute(
                 f"SELECT min(coalesce((SELECT min(seq) - 1 FROM step WHERE key_seq >= ({busy})), 1 << 60),"  # noqa: S608
                 " (SELECT max(seq) FROM step) - ?)",

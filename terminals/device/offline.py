@@ -26,6 +26,9 @@ from terminals.device.journal import Journal
 from terminals.messages.records import Sale
 from terminals.messages.wire import OperationKey
 
+OFFLINE_SPENT_MAX_FEN = 0xFFFE
+"""As much as a card's field holds (docs/card-layout.md); it saturates far above any cap."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -83,6 +86,7 @@ def plan(purse: Purse, raw: RawCard, fen: int, *, key: OperationKey, day: date, 
         card_seq_after=state.seq,
         spend_total_before=purse.spend.total_fen,
         spend_total_after=state.total_fen,
+        offline_spent_after=min(state.offline_fen, OFFLINE_SPENT_MAX_FEN),
         load_total=purse.load.total_fen,
         outcome=Outcome.UNKNOWN,
     )

@@ -12,7 +12,16 @@ from enum import StrEnum
 
 from purse.keys import KeyBundle, Role
 from purse.link import CardGone, CardLink, LinkError, SeveralCards
-from purse.procedures import CardDamaged, ClassicDriver, ForeignCard, Outcome, RawCard, decode, load_sector, slot_write
+from purse.procedures import (
+    CardDamaged,
+    ClassicDriver,
+    ForeignCard,
+    Outcome,
+    RawCard,
+    decode,
+    load_sector,
+    slot_write,
+)
 from purse.rules import Refusal
 from terminals.device import display, offline
 from terminals.device.cardwork import Work, carry_out
@@ -23,6 +32,7 @@ from terminals.device.display import Signal
 from terminals.device.hotlist import Hotlist
 from terminals.device.journal import Begun, Journal
 from terminals.device.store import JournalBroken
+from terminals.messages.records import Sale
 from terminals.messages.signing import SignatureError, operation_text, unseal
 from terminals.messages.wire import (
     ABANDONED,
@@ -50,15 +60,21 @@ class Ending(StrEnum):
     BALANCE = "balance"
     DOUBLE = "double"
     """Not an ending yet: the operator is asked whether the same sale is meant again."""
+    OTHER_CARD = "other_card"
+    """Not the card that the till waits for; it was not touched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the operator wants of the next card. ``again``: a second sale of the same amount is meant."""
+    """What the operator wants of the next card.
+
+    ``again``: a second sale of the same amount is meant. ``only``: the UID of the card whose holder typed ``pin``.
+    """
 
     fen: int
     pin: str | None = field(default=None, repr=False)
     again: bool = False
+    only: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +103,9 @@ class Sold:
 class Sales:
     """All that a till does with a card in the field. Used by one thread."""
 
-    def __init__(self, config: Config, journal: Journal, client: Client, hotlist: Hotlist, clock: Clock) -> None:
+    def __init__(
+        self, config: Config, journal: Journal, client: Client, hotlist: Hotlist, clock: Clock
+    ) -> None:
         self.policy = config.policy
         self.may_sell_offline = config.enrolled.may_sell_offline
         self.last: Sold | None = None
@@ -129,7 +147,7 @@ class Sales:
         if isinstance(read, Tapped):
             return read
         if read.uid != sold.uid:
-            return Tapped(Ending.REFUSED, display.other_card(), sold.key, uid=read.uid)
+            return Tapped(Ending.OTHER_CARD, display.other_card(), sold.key, uid=read.uid)
         try:
             key = self._journal.begin(uid=read.uid, fen=sold.fen, what="void", at_ms=self._clock.now_ms())
             answer = self._ask(lambda: self._client.void(self._void(key, sold, read)), always=True)
@@ -167,11 +185,11 @@ class Sales:
         driver = ClassicDriver(link, work.keys or self._card_keys)
         try:
             if driver.identify() != work.uid:
-                return Tapped(Ending.REFUSED, display.other_card(), work.key, work=work)
+                return Tapped(Ending.OTHER_CARD, display.other_card(), work.key, work=work)
         except SeveralCards:
             return Tapped(Ending.REFUSED, display.several_cards(), work.key, work=work)
         except LinkError:
-            return Tapped(Ending.TORN, display.torn(), work.key, uid=work.uid, work=work)
+            return _torn(work)
         return self._write(driver, work)
 
     def give_up(self, work: Work) -> Tapped:
@@ -191,11 +209,10 @@ class Sales:
         """The card's content, or why there is none; a sale that a power cut left on this card is finished first."""
         uid = b""
         try:
-            uid = driver.identify()
-            if order is not None and not order.again and self._is_double(uid, order.fen):
-                return Tapped(Ending.DOUBLE, display.double_tap(), uid=uid)
-            self._finish_left_open(driver, uid)
-            return driver.read_purse()
+            if self._left_open:
+                uid = driver.identify()
+                self._finish_left_open(driver, uid)
+            raw = driver.read_purse()
         except SeveralCards:
             return Tapped(Ending.REFUSED, display.several_cards(), uid=uid)
         except CardGone:
@@ -206,6 +223,11 @@ class Sales:
             return self._refused(Refusal.UNREADABLE, uid=uid)
         except JournalBroken:
             return Tapped(Ending.REFUSED, display.journal_broken(), uid=uid)
+        if order is not None and order.only not in (b"", raw.uid):
+            return Tapped(Ending.OTHER_CARD, display.other_card(), uid=raw.uid)
+        if order is not None and not order.again and self._is_double(raw.uid, order.fen):
+            return Tapped(Ending.DOUBLE, display.double_tap(), uid=raw.uid)
+        return raw
 
     def _is_double(self, uid: bytes, fen: int) -> bool:
         """Whether this card paid this amount here within the last ten seconds (A12)."""
@@ -281,7 +303,11 @@ class Sales:
                 continue
             try:
                 sector_key = unseal(
-                    self._seal_key, uid=raw.uid, sector=load_sector(), operation=operation, sealed=write.sealed_key
+                    self._seal_key,
+                    uid=raw.uid,
+                    sector=load_sector(),
+                    operation=operation,
+                    sealed=write.sealed_key,
                 )
             except SignatureError:
                 continue  # the write will be refused by the card for want of a key, which is certain
@@ -311,7 +337,13 @@ class Sales:
             refusal = Refusal.FOREIGN_CARD if isinstance(error, ForeignCard) else Refusal.UNREADABLE
             return self._give_up_offline(key, refusal, asked=asked, uid=raw.uid)
         verdict = offline.refusal(
-            purse, order.fen, day=day, now_ms=now_ms, journal=self._journal, hotlist=self._hotlist, policy=self.policy
+            purse,
+            order.fen,
+            day=day,
+            now_ms=now_ms,
+            journal=self._journal,
+            hotlist=self._hotlist,
+            policy=self.policy,
         )
         if verdict is not None:
             return self._give_up_offline(
@@ -319,7 +351,9 @@ class Sales:
             )
         plan = offline.plan(purse, raw, order.fen, key=key, day=day, keys=self._card_keys)
         self._journal.offline(key, plan.sale, plan.write, day)
-        work = Work(key, raw.uid, order.fen, asked=asked, plan=plan, left=[plan.write], card_fen=plan.card_fen)
+        work = Work(
+            key, raw.uid, order.fen, asked=asked, plan=plan, left=[plan.write], card_fen=plan.card_fen
+        )
         return self._write(driver, work)
 
     def _offline_stop(self, key: OperationKey, *, asked: bool) -> Tapped | None:
@@ -339,7 +373,9 @@ class Sales:
         """Not sold offline. If the server was asked, it takes back what it may have posted."""
         self._journal.end(key, refusal.value, report=ABANDONED if asked else None)
         if refusal is Refusal.OFFLINE_STOPPED:
-            return Tapped(Ending.UNKNOWN if asked else Ending.REFUSED, display.no_answer(), key, refusal, uid=uid)
+            return Tapped(
+                Ending.UNKNOWN if asked else Ending.REFUSED, display.no_answer(), key, refusal, uid=uid
+            )
         signal = display.refused(refusal, fen=fen, funds_fen=card_fen)
         return Tapped(Ending.REFUSED, signal, key, refusal, card_fen=card_fen, uid=uid)
 
@@ -362,7 +398,7 @@ class Sales:
         if outcome is Outcome.CONFIRMED:
             return self._done(work)
         if _is_gone(driver, work.uid):
-            return Tapped(Ending.TORN, display.torn(), work.key, uid=work.uid, work=work)
+            return _torn(work)
         if work.touched:
             self._end(work, Outcome.UNKNOWN)
             signal = display.refused(Refusal.UNREADABLE)
@@ -403,8 +439,10 @@ class Sales:
         except JournalBroken:
             return
 
-    def _close_offline(self, key: OperationKey, sale: offline.Sale, outcome: Outcome, *, asked: bool) -> None:
-        told = {Outcome.CONFIRMED: WRITTEN_OFFLINE, Outcome.NOT_WRITTEN: ABANDONED}.get(outcome, outcome.value)
+    def _close_offline(self, key: OperationKey, sale: Sale, outcome: Outcome, *, asked: bool) -> None:
+        told = {Outcome.CONFIRMED: WRITTEN_OFFLINE, Outcome.NOT_WRITTEN: ABANDONED}.get(
+            outcome, outcome.value
+        )
         self._journal.end(
             key,
             outcome.value,
@@ -452,6 +490,10 @@ class Sales:
             # Whether the server had been asked before the power went is not known: a report too many is harmless.
             self._close_offline(begun.key, begun.sale, outcome, asked=True)
         del self._left_open[begun.key.seq]
+
+
+def _torn(work: Work) -> Tapped:
+    return Tapped(Ending.TORN, display.torn(), work.key, book_fen=work.book_fen, uid=work.uid, work=work)
 
 
 def _is_gone(driver: ClassicDriver, uid: bytes) -> bool:

@@ -31,7 +31,7 @@ class Phase(StrEnum):
     IDLE = "idle"
     AMOUNT = "amount"
     """An amount is shown; the next card pays it."""
-    PASSWORD = "password"  # noqa: S105 - a phase, not a secret
+    PASSWORD = "password"
     DOUBLE = "double"
     RETAP = "retap"
     """A sale was torn; its card must come back within ten seconds."""
@@ -191,15 +191,20 @@ class Till:
         """More than one card lies in the field: nothing is done until they are taken away."""
         self.card_must_leave = True
         self._signal(display.several_cards())
+        if self._waiting_face() is None:
+            self._shown()
         self._ended(Tapped(Ending.REFUSED, display.several_cards()))
 
     def removed(self) -> None:
         """The card that had to leave has left."""
         self.card_must_leave = False
-        if self.phase is not Phase.RETAP:
-            self._quiet()
-        if self.phase is Phase.AMOUNT:
-            self._show(display.amount(self._fen))
+        if self.phase is Phase.RETAP:
+            self._signal(display.torn())  # it was another card, or two: the right one is still missing
+            return
+        self._quiet()
+        waiting = self._waiting_face()
+        if waiting is not None:
+            self._show(waiting)
         elif self.phase is Phase.SHOWN:
             self._until = self._clock.mono() + SHOWN_S
 
@@ -215,15 +220,15 @@ class Till:
     # ---------------------------------------------------------------------------------------------- inside
 
     def _buy(self, sales: Sales, link: CardLink) -> None:
-        pin = None
-        if self._pin_ready:
-            pin = self._pin.decode("ascii")
-            if link.uid() != self._pin_uid:
-                self._signal(display.other_card())
-                return
-        order = Order(self._fen, pin, self._again or pin is not None)
-        self._drop_pin()
-        self._take_in(sales.buy(link, order))
+        if not self._pin_ready:
+            self._take_in(sales.buy(link, Order(self._fen, again=self._again)))
+            return
+        # The password belongs to one card: nobody else's is tried with it.
+        order = Order(self._fen, self._pin.decode("ascii"), again=True, only=self._pin_uid)
+        tapped = sales.buy(link, order)
+        if tapped.ending is not Ending.OTHER_CARD:
+            self._drop_pin()
+        self._take_in(tapped)
 
     def _take_in(self, tapped: Tapped) -> None:
         """Show how a tap ended, and wait for what comes next."""
@@ -231,22 +236,18 @@ class Till:
         match tapped:
             case Tapped(ending=Ending.DOUBLE):
                 self.phase = Phase.DOUBLE
-                return
             case Tapped(refusal=Refusal.PASSWORD_NEEDED | Refusal.PASSWORD_WRONG):
                 self.phase, self._pin_uid = Phase.PASSWORD, tapped.uid
                 self._until = self._clock.mono() + PIN_S
             case Tapped(ending=Ending.TORN):
                 self._wait_for_retap(tapped)
-            case Tapped(ending=Ending.REFUSED) if tapped.work is not None or self._is_other_card(tapped):
-                pass  # somebody else's card: the till waits on
+            case Tapped(ending=Ending.OTHER_CARD):
+                pass  # the till waits on for the right one
             case Tapped(ending=Ending.UNKNOWN) if self._fen and tapped.refusal is not Refusal.UNREADABLE:
                 self.phase, self._again = Phase.AMOUNT, False  # 请重刷: the amount stands
             case _:
                 self._shown()
         self._ended(tapped)
-
-    def _is_other_card(self, tapped: Tapped) -> bool:
-        return self._void is not None and tapped.key == self._void.key
 
     def _wait_for_retap(self, tapped: Tapped) -> None:
         """The card was pulled. With ``work`` a key is open; without, nothing was asked of anybody yet."""
@@ -280,6 +281,24 @@ class Till:
         self.phase = Phase.SHOWN
         waits = leave and self.card_must_leave
         self._until = None if waits else self._clock.mono() + SHOWN_S
+
+    def _waiting_face(self) -> Face | None:
+        """What is shown while the till waits for a card or keys, None when it waits for nothing."""
+        match self.phase:
+            case Phase.AMOUNT:
+                return display.amount(self._fen)
+            case Phase.PASSWORD:
+                return display.ask_card_again() if self._pin_ready else display.password(len(self._pin)).face
+            case Phase.DOUBLE:
+                return display.double_tap().face
+            case Phase.RETAP:
+                return display.torn().face
+            case Phase.VOID if self._void is not None:
+                return display.ask_void(self._void.fen)
+            case Phase.BALANCE:
+                return display.ask_card()
+            case _:
+                return None
 
     def _idle(self) -> None:
         self._forget()

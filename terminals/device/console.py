@@ -1,0 +1,82 @@
+"""The till on standard input and output, one JSON object a line, for scripts and the demonstration.
+
+Commands and events are those of docs/till.md; a command that cannot be understood is answered with an ``error`` event.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from terminals.device.commands import BadCommand, Commands
+from terminals.device.sale import Ending, Tapped
+from terminals.device.station import Station
+from terminals.device.till import Ended, Event, Shows, Sounds
+
+
+class Console:
+    """Writes events as they happen, and does what the lines say, one after the other."""
+
+    def __init__(self, station: Station, out: TextIO, *, language: str = "zh") -> None:
+        self._commands = Commands(station)
+        self._out = out
+        self._language = language
+        self._writing = threading.Lock()
+        station.listen(self._tell)
+
+    def run(self, lines: Iterable[str]) -> None:
+        """Obey until ``quit`` or the end of the input."""
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                said = json.loads(line)
+                if not isinstance(said, dict):
+                    raise BadCommand("one JSON object a line")
+                if said.get("do") == "quit":
+                    return
+                self._commands.do(said)
+            except ValueError as error:
+                self._write({"event": "error", "message": str(error)})
+
+    def _tell(self, event: Event) -> None:
+        message = event_to_json(event, self._language)
+        if message is not None:
+            self._write(message)
+
+    def _write(self, message: dict[str, Any]) -> None:
+        with self._writing:
+            print(json.dumps(message, ensure_ascii=False), file=self._out, flush=True)
+
+
+def event_to_json(event: Event, language: str = "zh") -> dict[str, Any] | None:
+    """An event as the console says it; None for what only a loudspeaker needs to know."""
+    match event:
+        case Shows(face):
+            return {
+                "event": "display",
+                "led": face.led,
+                "line1": face.line1.said(language),
+                "line2": face.line2.said(language),
+                "lamp": face.lamp.value,
+            }
+        case Sounds(sound, _):
+            return {"event": "sound", "sound": sound.value}
+        case Ended(tapped):
+            return _result(tapped)
+        case _:
+            return None
+
+
+def _result(tapped: Tapped) -> dict[str, Any]:
+    ending = Ending.REFUSED if tapped.ending in (Ending.OTHER_CARD, Ending.DOUBLE) else tapped.ending
+    return {
+        "event": "result",
+        "key": str(tapped.key) if tapped.key else None,
+        "outcome": ending.value,
+        "refusal": tapped.refusal.value if tapped.refusal else None,
+        "card_fen": tapped.card_fen,
+        "book_fen": tapped.book_fen,
+    }
