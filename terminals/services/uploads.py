@@ -7,7 +7,6 @@ neighbours. What is not genuine is kept too, as evidence, where it cannot take t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -28,15 +27,6 @@ Post = Callable[[Sale, Record], tuple[Result, str]]
 """Posts one sale to the book, exactly once by its operation key, and says what became of it and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A genuine record and its row. ``verdict`` is what was decided when it came before."""
-
-    record: Record
-    row_id: int
-    verdict: Result | None = None
-
-
 def take_in(
     records: Sequence[Any], machine: Machine, *, keyring: Keyring, post: Post, now: datetime
 ) -> tuple[RecordAnswer, ...]:
@@ -54,8 +44,14 @@ def take_in(
             answers[place] = judged
             _keep_evidence(raw, machine, judged.why, now=now)
     kept = _keep(list(genuine.values()), machine, now=now)
-    for place in sorted(genuine, key=lambda place: (genuine[place].journal, genuine[place].seq)):
-        answers[place] = _settle(genuine[place], kept, machine, post=post, now=now)
+    verdicts: list[UploadVerdict] = []
+    try:
+        for place in sorted(genuine, key=lambda place: (genuine[place].journal, genuine[place].seq)):
+            record = genuine[place]
+            answers[place], verdict = _settle(record, kept, machine, post=post, now=now)
+            verdicts += [verdict] if verdict else []
+    finally:
+        UploadVerdict.objects.bulk_create(verdicts, ignore_conflicts=True)
     return tuple(answers[place] for place in range(len(records)))
 
 
@@ -116,22 +112,21 @@ def _settle(
     *,
     post: Post,
     now: datetime,
-) -> RecordAnswer:
+) -> tuple[RecordAnswer, UploadVerdict | None]:
+    """The answer to a kept record, and its verdict if it has none yet."""
     row = kept[record.journal, record.seq]
     if row.mac != record.mac:
         # The same number with two contents: a copied terminal, or a journal that was put back (B8).
         detail = {"journal": record.journal, "seq": record.seq, "raw": dumps(record.to_json()).decode()}
         events.note(SecurityEventKind.FORK, machine.id, now=now, detail=detail, quiet=timedelta(0))
-        return RecordAnswer(record.seq, Result.QUARANTINED, "fork")
+        return RecordAnswer(record.seq, Result.QUARANTINED, "fork"), None
     verdict = getattr(row, "verdict", None)
     if verdict is not None:
         again = Result.DUPLICATE if verdict.result == Result.POSTED else Result(verdict.result)
-        return RecordAnswer(record.seq, again, verdict.why)
+        return RecordAnswer(record.seq, again, verdict.why), None
     result, why = _judge(record, kept, machine, post=post, now=now)
-    UploadVerdict.objects.bulk_create(
-        [UploadVerdict(record_id=row.id, result=result.value, why=why, decided_at=now)], ignore_conflicts=True
-    )
-    return RecordAnswer(record.seq, result, why)
+    verdict = UploadVerdict(record_id=row.id, result=result.value, why=why, decided_at=now)
+    return RecordAnswer(record.seq, result, why), verdict
 
 
 def _judge(

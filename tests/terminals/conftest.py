@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from accounts.actors import Actor
+from purse.procedures import Outcome
 from terminals.api import door, views, wiring
 from terminals.messages import signing, strictjson
 from terminals.messages.records import Clocks, Record, RecordKind, Sale
@@ -47,11 +48,15 @@ class Server:
 @pytest.fixture
 def server(monkeypatch) -> Server:
     made = Server()
+
+    def made_monotonic() -> float:
+        return made.now.timestamp()
+
     monkeypatch.setattr(wiring, "keyring", lambda: KEYRING)
     monkeypatch.setattr(wiring, "registry", lambda: made.registry)
     monkeypatch.setattr(door, "present", lambda: made.now)
     monkeypatch.setattr(views, "present", lambda: made.now)
-    monkeypatch.setattr(door.time, "monotonic", lambda: made.now.timestamp())
+    monkeypatch.setattr(door.time, "monotonic", made_monotonic)
     return made
 
 
@@ -184,8 +189,6 @@ class Journal:
             "load_total": 100_00,
             "outcome": "written",
         }
-        from purse.procedures import Outcome
-
         told |= changed
         return self.add(RecordKind.SALE, Sale(**{**told, "outcome": Outcome(told["outcome"])}))
 
@@ -210,7 +213,7 @@ class Journal:
         return {**told, "mac": signing.document_mac(self.box.keys.jrnl, told)}
 
     def upload(self, *records: Any) -> list[dict[str, Any]]:
-        reply = self.box.call("upload", {"records": list(records)})
+        reply = self.box.call("upload", json.dumps({"records": list(records)}).encode())
         assert reply.status == 200, reply.body
         assert reply.signed
         return reply.body["answers"]

@@ -1,4 +1,4 @@
-"""A code becomes a terminal once (security.md section 5: 128 bit, once, 24 h, stored hashed, second use refused + alarm)."""
+"""A code becomes a terminal once: 128 bit, 24 h, stored hashed, second use refused + alarm (security.md section 5)."""
 
 from __future__ import annotations
 
