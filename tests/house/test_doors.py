@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import path
 
-from ecard import middleware, views
+from ecard import middleware, urls, views
 
 
 def crash(request):
@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/terminal/v1/crash", crash),
     path("api/terminal/v1/session", touch_session),
     path("session", touch_session),
+    *urls.urlpatterns,
 ]
 handler500 = views.server_error
 

@@ -17,7 +17,13 @@ child = subprocess.Popen([sys.executable, "-c", {child!r}])
 print(child.pid, flush=True)
 child.wait()
 """
-CHILD = "from ecard.lifetime import end_with_parent; end_with_parent(); import time; print('up', flush=True); time.sleep(60)"
+CHILD = """
+import time
+from ecard.lifetime import end_with_parent
+end_with_parent()
+print("up", flush=True)
+time.sleep(60)
+"""
 
 
 def is_running(pid: int) -> bool:
