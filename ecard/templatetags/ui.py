@@ -6,15 +6,25 @@ from datetime import datetime
 
 from django import template
 from django.templatetags.static import static
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from accounts.actors import Channel
 from purse.money import yuan as plain_yuan
 
 register = template.Library()
+_CHANNELS: dict[str, str | Promise] = {
+    Channel.WEB: gettext_lazy("网站"),
+    Channel.PHONE: gettext_lazy("电话"),
+    Channel.QUERY_KIOSK: gettext_lazy("查询机"),
+    Channel.LOAD_KIOSK: gettext_lazy("圈存机"),
+    Channel.POS: gettext_lazy("消费终端"),
+    Channel.COUNTER: gettext_lazy("管理中心"),
+}
 
 
 @register.simple_tag
@@ -64,3 +74,9 @@ def moment(at: datetime) -> str:
 def day(at: datetime) -> str:
     """A day on the campus, ``08-03``."""
     return f"{localtime(at):%m-%d}"
+
+
+@register.filter
+def channel_word(channel: str) -> str:
+    """The door that somebody came through."""
+    return str(_CHANNELS.get(channel, channel))

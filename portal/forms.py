@@ -1,0 +1,190 @@
+"""What holders type. Strict on purpose: nothing is trimmed or guessed (reliability.md section 7)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.checks import Rejected
+from accounts.checks.pins import parse_pin
+from transactions.models import EntryKind
+from transactions.selectors import LAST_SEQ, StatementRange
+
+_DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_YEARS = range(2000, 2100)
+_SEQ = re.compile(r"\A[1-9][0-9]{0,9}\Z")
+
+
+class StrictForm(forms.Form):
+    """A form in which every field comes at most once."""
+
+    def clean(self) -> dict[str, Any]:
+        for name in self.fields:
+            if hasattr(self.data, "getlist") and len(self.data.getlist(name)) > 1:
+                self.add_error(name if name in self.visible_names() else None, _("该项重复提交，请重新填写"))
+        return self.cleaned_data
+
+    def visible_names(self) -> set[str]:
+        """Fields that a person sees and an error can be shown at."""
+        return {field.name for field in self.visible_fields()}
+
+
+class PinField(forms.CharField):
+    """Six half-width digits. Never filled in again after an error."""
+
+    def __init__(self, *, label: Any, autocomplete: str, help_text: Any = "") -> None:
+        widget = forms.PasswordInput(
+            attrs={"autocomplete": autocomplete, "inputmode": "numeric", "class": "pin", "size": 6}
+        )
+        super().__init__(
+            label=label, help_text=help_text, widget=widget, strip=False, required=False, validators=[]
+        )
+
+    def clean(self, value: Any) -> str:
+        try:
+            return parse_pin(value)
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
+
+
+class LoginForm(StrictForm):
+    """A number and the query password (guide L119)."""
+
+    identifier = forms.CharField(
+        label=_("学工号或 5 位帐号"),
+        help_text=_("帐号是充值小票上的 5 位数字"),
+        max_length=40,
+        strip=False,
+        error_messages={"required": _("请输入学工号或帐号")},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "username",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
+        ),
+    )
+    pin = PinField(label=_("查询密码"), autocomplete="current-password")
+
+
+class SumField(forms.CharField):
+    """The answer to a small sum, asked when somebody seems to try many accounts."""
+
+    def __init__(self) -> None:
+        widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+        super().__init__(label=_("算术题"), required=False, max_length=4, widget=widget)
+
+
+class LossForm(StrictForm):
+    """The query password again, and the key that makes a second click harmless."""
+
+    key = forms.CharField(widget=forms.HiddenInput)
+    pin = PinField(
+        label=_("查询密码"), autocomplete="current-password", help_text=_("请再次输入，以确认是您本人")
+    )
+
+    def clean_key(self) -> UUID:
+        """A UUID as this page made it; the one without a field to show the error at is the form's."""
+        try:
+            return UUID(self.cleaned_data["key"])
+        except ValueError:
+            raise forms.ValidationError("key") from None
+
+
+class PasswordForm(StrictForm):
+    """Old, new, and new again (guide L59)."""
+
+    old = PinField(label=_("原查询密码"), autocomplete="current-password")
+    new = PinField(
+        label=_("新查询密码"),
+        autocomplete="new-password",
+        help_text=_("6 位数字；不要用生日、学号、帐号或连续、重复的数字"),
+    )
+    again = PinField(label=_("再次输入新密码"), autocomplete="new-password")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if "new" in cleaned and "again" in cleaned and cleaned["new"] != cleaned["again"]:
+            self.add_error("again", _("两次输入的新密码不一致"))
+        return cleaned
+
+
+class DayField(forms.Field):
+    """A day as browsers send it, ``2026-08-03``; anything else is no day."""
+
+    def __init__(self, *, label: Any) -> None:
+        super().__init__(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def clean(self, value: Any) -> date | None:
+        if not value:
+            return None
+        try:
+            if not _DAY.match(value):
+                raise ValueError
+            found = date.fromisoformat(value)
+        except ValueError:
+            raise forms.ValidationError(_("日期不存在，请按 2026-08-03 的格式填写")) from None
+        if found.year not in _YEARS:
+            raise forms.ValidationError(_("日期超出可查询的范围"))
+        return found
+
+
+class StatementForm(StrictForm):
+    """Which movements to show. An empty field means its default: thirty days up to today, every kind."""
+
+    start = DayField(label=_("起始日期"))
+    end = DayField(label=_("截止日期"))
+    kind = forms.ChoiceField(
+        label=_("类型"),
+        required=False,
+        choices=[("", _("全部")), *EntryKind.choices],
+        error_messages={"invalid_choice": _("没有这种类型")},
+    )
+    older = forms.CharField(required=False, widget=forms.HiddenInput)
+    newer = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if set(self.data) - set(self.fields):
+            self.add_error(None, _("查询条件不正确，请重新选择"))
+        cursors = [str(cleaned[name]) for name in ("older", "newer") if cleaned.get(name)]
+        if len(cursors) > 1 or not all(_is_cursor(cursor) for cursor in cursors):
+            self.add_error(None, _("页码不正确，请从第一页重新查看"))
+        return cleaned
+
+    def cursor(self, name: str) -> int | None:
+        """Where to go on, an entry's sequence number, or None for the first page."""
+        text = self.cleaned_data[name]
+        return int(text) if text else None
+
+    def chosen(self, *, today: date) -> StatementRange | None:
+        """The range asked for, or None with an error at its field."""
+        if not self.is_valid():
+            return None
+        end = self.cleaned_data["end"] or today
+        start = self.cleaned_data["start"] or date.fromordinal(end.toordinal() - 29)
+        if start > end:
+            self.add_error("start", _("起始日期不能晚于截止日期"))
+            return None
+        if start < _a_year_before(end):
+            self.add_error("start", _("一次最多查询一年；更早的流水请向管理中心申请"))
+            return None
+        kind = self.cleaned_data["kind"]
+        return StatementRange(start, end, EntryKind(kind) if kind else None)
+
+
+def _is_cursor(text: str) -> bool:
+    return bool(_SEQ.match(text)) and int(text) <= LAST_SEQ
+
+
+def _a_year_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:  # 29 February
+        return day.replace(year=day.year - 1, day=28)

@@ -1,0 +1,24 @@
+"""Pages for everybody."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.wiring import now
+from portal.places import CARD_CENTERS, WORKING_HOURS_TEXT, is_open
+from terminals.selectors import silent_tills
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Loss report and query first, whether all is well, and where to go."""
+    moment = now()
+    context = {
+        "silent": silent_tills(now=moment),
+        "centers": CARD_CENTERS,
+        "hours": WORKING_HOURS_TEXT,
+        "open": is_open(moment),
+    }
+    return render(request, "portal/home.html", context)
