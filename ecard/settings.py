@@ -80,7 +80,7 @@ INSTALLED_APPS = [
     "portal",
     "counter",
     "selfservice",
-    "django.contrib.admin",
+    "counter.apps.StaffAdminConfig",  # django.contrib.admin behind the staff door
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

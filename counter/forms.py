@@ -1,0 +1,53 @@
+"""What the staff types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django_otp.forms import OTPAuthenticationFormMixin
+
+from accounts.models import Campus
+from accounts.services.login import NOT_IN
+
+
+class StaffLoginForm(OTPAuthenticationFormMixin, AuthenticationForm):  # type: ignore[misc]
+    """User name, password and the code of the moment. Whatever is wrong, the words are the same."""
+
+    otp_token = forms.CharField(
+        label=_("动态码"),
+        help_text=_("手机验证器上的 6 位数字"),
+        required=False,
+        max_length=16,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+    error_messages = {"invalid_login": NOT_IN, "inactive": NOT_IN}
+
+    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.fields["username"].label = _("用户名")
+        self.fields["password"].label = _("密码")
+
+    def clean(self) -> dict[str, Any]:
+        """Password first, then the code; one sentence for every failure."""
+        cleaned: dict[str, Any] = super().clean()
+        try:
+            self.clean_otp(self.get_user())
+        except forms.ValidationError:
+            raise forms.ValidationError(NOT_IN) from None
+        return cleaned
+
+
+class CasesForm(forms.Form):
+    """Which campus's cases. Who belongs to one campus is not asked."""
+
+    campus = forms.ModelChoiceField(
+        label=_("校区"),
+        queryset=Campus.objects.order_by("pk"),
+        required=False,
+        empty_label=_("全部校区"),
+        to_field_name="code",
+    )
