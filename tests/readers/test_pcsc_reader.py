@@ -32,12 +32,12 @@ from tests.readers.pcscd import until
 
 pytestmark = pytest.mark.xdist_group("pcscd")
 
-QUICK = replace(profile_for(READER), operation_timeout_s=0.3)
+QUICK = replace(profile_for(READER), operation_timeout_s=0.8)
 
 
 @pytest.fixture
 def quick_reader(pcsc_bench):
-    """A reader whose watchdog bites after 0.3 s instead of 2."""
+    """A reader whose watchdog bites after 0.8 s instead of 2."""
     reader = PcscReader(f"{READER} 00 00", profile=QUICK)
     yield reader
     reader.close()
@@ -112,7 +112,7 @@ def test_without_a_service_the_reader_waits_as_long_as_told_and_says_why(pcsc_be
 
 def test_a_service_that_hangs_blocks_nobody_and_is_tried_a_bounded_number_of_times(pcsc_bench, vpcd_stack):
     pcsc_bench.field.place(school_card())
-    reader = PcscReader(READER, patience_s=0.1)
+    reader = PcscReader(READER, patience_s=0.5)
     assert reader.wait_for_card(SOON_S)
     before = threading.active_count()
 
@@ -126,7 +126,7 @@ def test_a_service_that_hangs_blocks_nobody_and_is_tried_a_bounded_number_of_tim
 
     assert states == {ReaderState.NO_SERVICE}
     assert hanging < MAX_STUCK
-    assert asked < 0.05
+    assert asked < 0.4
     assert until(lambda: reader.wait_for_card(1.0), SOON_S)
     assert until(lambda: threading.active_count() <= before), threading.enumerate()
     reader.close()
@@ -291,7 +291,7 @@ def test_a_card_that_never_answers_costs_one_time_out_and_not_the_till(pcsc_benc
     pcsc_bench.virtual.silence(False)
     pcsc_bench.field.place(card)
 
-    assert 0.3 <= waited < 2.0
+    assert 0.8 <= waited < 3.0
     assert until(lambda: quick_reader.wait_for_card(1.0), 3 * SOON_S)
 
 

@@ -36,11 +36,13 @@ def test_a_call_that_hangs_is_left_alone_after_its_time(worker):
     with pytest.raises(Stuck):
         worker.call(release.wait, 0.1)
     waited = time.monotonic() - began
-    with pytest.raises(Stuck):
+    with pytest.raises(Stuck):  # at once: nothing is queued behind a call that hangs
         worker.call(lambda: 7, 5.0)
+    refused = time.monotonic() - began - waited
     release.set()
 
     assert 0.1 <= waited < 1.0
+    assert refused < 1.0
 
 
 def test_a_hung_worker_clears_up_when_it_comes_back():

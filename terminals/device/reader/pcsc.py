@@ -93,10 +93,9 @@ class Service:
         return self.call(work, wait + self._patience_s)
 
     def connect(self, reader: str) -> None:
-        """Take the card in the reader for us alone, after letting go of the one before."""
+        """Take the card in the reader for us alone. The one before must have been let go."""
 
         def work() -> None:
-            self._disconnect()
             scard = self._scard
             protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
             self._card = self._done(
