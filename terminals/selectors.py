@@ -16,7 +16,5 @@ SILENT = timedelta(minutes=10)
 def silent_tills(*, now: datetime) -> Sequence[Terminal]:
     """The tills in service that have not been heard of for ``SILENT``: they may sell offline without being asked."""
     silent = Q(contact__last_contact_at__isnull=True) | Q(contact__last_contact_at__lt=now - SILENT)
-    in_service = Terminal.objects.filter(
-        kind=TerminalKind.TILL, enrolled_at__isnull=False, revoked_at__isnull=True
-    )
+    in_service = Terminal.objects.filter(kind=TerminalKind.TILL, enrolled_at__isnull=False, revoked_at__isnull=True)
     return list(in_service.filter(silent).order_by("pk"))
