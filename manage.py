@@ -8,5 +8,5 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecard.settings")
-    os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT", "15min")  # a command may work longer than a page may
+    os.environ["ECARD_COMMAND"] = "1"  # a command may work longer than a page may
     execute_from_command_line(sys.argv)

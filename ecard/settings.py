@@ -53,7 +53,9 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 _limits = {
     "lock_timeout": env.str("DATABASE_LOCK_TIMEOUT", default="2s"),
-    "statement_timeout": env.str("DATABASE_STATEMENT_TIMEOUT", default="5s"),
+    "statement_timeout": env.str(
+        "DATABASE_STATEMENT_TIMEOUT", default="15min" if env.bool("ECARD_COMMAND", default=False) else "5s"
+    ),
     "idle_in_transaction_session_timeout": "60s",
 }
 _url = env.str("DATABASE_URL")

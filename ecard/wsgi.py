@@ -9,6 +9,7 @@ from django.core.wsgi import get_wsgi_application
 from ecard.lifetime import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecard.settings")
+os.environ.pop("ECARD_COMMAND", None)  # `manage.py demo` becomes a web server
 end_with_parent()
 application = get_wsgi_application()
 

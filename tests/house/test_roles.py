@@ -46,3 +46,10 @@ def test_what_the_migrations_wrote_is_there_again_after_a_test_with_commits(turn
     ContentType.objects.create(app_label="scratch", model="scratch")
 
     assert ContentType.objects.filter(app_label="scratch").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_page_waits_two_seconds_for_a_lock_and_five_for_a_statement():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        assert cursor.fetchone() == ("2s", "5s")
