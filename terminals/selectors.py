@@ -1,20 +1,120 @@
-"""What screens read of terminals."""
+"""Reading what stands about terminals, for screens, reconciliation and monitoring."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
-from terminals.models import Terminal, TerminalKind
+from terminals.models import (
+    SecurityEvent,
+    Terminal,
+    TerminalContact,
+    TerminalKind,
+    UploadedRecord,
+    UploadVerdict,
+)
 
 SILENT = timedelta(minutes=10)
 """A till speaks every minute; after this long without a word it is offline (screens.md 6.1)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A terminal in service and how long it has been silent, in whole 24 hours; None when it was never heard."""
+
+    terminal: Terminal
+    silent_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalGap:
+    """Records that a terminal has and the server lacks, up to the last number known of that journal."""
+
+    terminal_id: int
+    journal: str
+    missing: int
+    last_seq: int
+
+
 def silent_tills(*, now: datetime) -> Sequence[Terminal]:
     """The tills in service that have not been heard of for ``SILENT``: they may sell offline without being asked."""
     silent = Q(contact__last_contact_at__isnull=True) | Q(contact__last_contact_at__lt=now - SILENT)
-    in_service = Terminal.objects.filter(kind=TerminalKind.TILL, enrolled_at__isnull=False, revoked_at__isnull=True)
+    in_service = Terminal.objects.filter(
+        kind=TerminalKind.TILL, enrolled_at__isnull=False, revoked_at__isnull=True
+    )
     return list(in_service.filter(silent).order_by("pk"))
+
+
+def watched(*, now: datetime) -> list[Watched]:
+    """Every terminal in service with its contact, the longest silent first; five days let gaps be levelled (L109)."""
+    terminals = (
+        Terminal.objects.filter(revoked_at=None, epoch__gte=1)
+        .select_related("contact", "merchant", "campus")
+        .order_by(F("contact__last_contact_at").asc(nulls_first=True), "id")
+    )
+    return [Watched(terminal, _days(terminal.contact.last_contact_at, now)) for terminal in terminals]
+
+
+def silent_since(terminal_id: int) -> datetime | None:
+    """The last signed contact of a terminal, or its enrolment when it never made one; None for an unknown one."""
+    return (
+        Terminal.objects.filter(id=terminal_id)
+        .values_list(Coalesce("contact__last_contact_at", "enrolled_at"), flat=True)
+        .first()
+    )
+
+
+def silent_terminals(*, now: datetime, silence: timedelta) -> QuerySet[Terminal]:
+    """Terminals that may hold offline records and have been silent for ``silence`` or longer.
+
+    A revoked terminal counts too: its journal may still hold sales.
+    """
+    offline = Terminal.objects.filter(may_sell_offline=True, epoch__gte=1)
+    heard = Coalesce("contact__last_contact_at", "enrolled_at")
+    return offline.annotate(heard_at=heard).filter(heard_at__lte=now - silence).order_by("heard_at", "id")
+
+
+def journal_gaps() -> list[JournalGap]:
+    """Journals with missing records, those at the end included: the heartbeat tells the last one (B4, B7)."""
+    told = {
+        (terminal_id, journal): seq
+        for terminal_id, journal, seq in TerminalContact.objects.filter(journal_seq__gt=0).values_list(
+            "terminal_id", "journal", "journal_seq"
+        )
+    }
+    here = UploadedRecord.objects.values_list("terminal_id", "journal").annotate(Count("id"), Max("seq"))
+    gaps = []
+    for terminal_id, journal, count, last_here in here.order_by("terminal_id", "journal"):
+        last = max(last_here, told.pop((terminal_id, journal), 0))
+        if last > count:
+            gaps.append(JournalGap(terminal_id, journal, last - count, last))
+    gaps += [JournalGap(terminal_id, journal, seq, seq) for (terminal_id, journal), seq in told.items()]
+    return gaps
+
+
+def odd_uploads(*, since: datetime) -> QuerySet[UploadVerdict]:
+    """Uploaded records that were not simply posted, newest first."""
+    return (
+        UploadVerdict.objects.filter(decided_at__gte=since)
+        .exclude(result="posted")
+        .select_related("record", "record__terminal")
+        .order_by("-decided_at")
+    )
+
+
+def recent_events(*, since: datetime) -> QuerySet[SecurityEvent]:
+    """Security events, newest first."""
+    return SecurityEvent.objects.filter(at__gte=since).select_related("terminal").order_by("-at")
+
+
+def unsent_total() -> int:
+    """How many offline records the terminals said they still hold."""
+    return TerminalContact.objects.aggregate(total=Coalesce(Sum("unsent"), 0))["total"]
+
+
+def _days(heard_at: datetime | None, now: datetime) -> int | None:
+    return (now - heard_at).days if heard_at else None
