@@ -126,12 +126,22 @@ def observe(mirror: SideMirror, seen: State, ring: Iterable[RingEntry] = ()) -> 
     if seen.seq == floor.seq:
         if (seen.total_fen, seen.offline_fen, seen.stop) != (floor.total_fen, floor.offline_fen, floor.stop):
             return Finding.FORK
-        return replace(
-            mirror, shown=seen, floor=seen, legs=tuple(replace(leg, shown=False) for leg in mirror.legs)
-        )
+        return replace(mirror, shown=seen, floor=seen, legs=_lacking(mirror.legs, seen, ring))
     if seen.offline_fen == 0:
         return _observe_online_image(mirror, seen)
-    return _observe_offline_spending(mirror, seen, tuple(ring))
+    return _observe_offline_spending(mirror, seen, ring)
+
+
+def prove(mirror: SideMirror, state: State) -> SideMirror | Finding:
+    """Take in an uploaded record of an offline sale whose write was read back: its state stood on the card for good."""
+    if state.seq == mirror.floor.seq and state.total_fen != mirror.floor.total_fen:
+        return Finding.FORK
+    if state.seq > mirror.shown.seq or (state.seq == mirror.shown.seq and state.total_fen != mirror.shown.total_fen):
+        seen = observe(mirror, state)
+        return seen if isinstance(seen, Finding) else replace(seen, floor=seen.shown)
+    if state.seq > mirror.floor.seq and state.base_fen == mirror.floor.base_fen:
+        return replace(mirror, floor=replace(state, slot=mirror.shown.slot))
+    return mirror
 
 
 def confirm(mirror: SideMirror, *, seq: int, total_fen: int) -> SideMirror:
@@ -150,12 +160,13 @@ def tell(mirror: SideMirror, *, fen: int, stop: bool = False) -> State:
     """Compose the next state to write: everything the card lacks, plus ``fen``.
 
     A slot in doubt is written again, because the other one holds the only state that is certain. So all images told
-    since the floor go to one slot. Call after ``observe``: only a sighting knows which slot is which.
+    since the floor go to one slot. An offline debit is never written over: only the card knows of it, while what an
+    image carried is in the book. Call after ``observe``: only a sighting knows which slot is which.
     """
     return State(
         seq=mirror.last_seq + 1,
         total_fen=mirror.shown.total_fen + mirror.missing_fen + fen,
-        slot=mirror.shown.slot if mirror.in_doubt else 1 - mirror.shown.slot,
+        slot=mirror.shown.slot if mirror.in_doubt and not mirror.shown.offline_fen else 1 - mirror.shown.slot,
         stop=stop,
     )
 
@@ -192,28 +203,42 @@ def _observe_online_image(mirror: SideMirror, seen: State) -> SideMirror | Findi
 
 
 def _observe_offline_spending(
-    mirror: SideMirror, seen: State, ring: tuple[RingEntry, ...]
+    mirror: SideMirror, seen: State, ring: Iterable[RingEntry]
 ) -> SideMirror | Finding:
-    """Offline debits stand on top of an online write: ``base_fen`` says on which, and that one is certain now."""
+    """Offline debits stand on top of an online write: ``base_fen`` says on which, and that one is certain now.
+
+    The debits themselves are not, until their records come: the last one may have been torn and turn again.
+    """
     below = [image for image in mirror.told if image.total_fen == seen.base_fen and image.seq < seen.seq]
     if below:
-        legs = tuple(leg for leg in mirror.legs if leg.seq > below[-1].seq)
+        floor, above = below[-1], below[0].seq
     elif seen.base_fen == mirror.floor.base_fen and seen.offline_fen > mirror.floor.offline_fen:
-        legs = mirror.legs
+        floor, above = mirror.floor, -1 if mirror.floor.offline_fen else mirror.floor.seq
     else:
         return Finding.EXCESS
-    legs = tuple(replace(leg, shown=False) for leg in legs if not _in_ring(leg, seen, ring))
-    return SideMirror(shown=seen, floor=seen, told=(), legs=legs)
+    told = tuple(image for image in mirror.told if image.seq > seen.seq)
+    legs = tuple(leg for leg in mirror.legs if not below or leg.seq > floor.seq)
+    return SideMirror(seen, floor, told, _lacking(legs, seen, ring, above=above))
 
 
 def _told(mirror: SideMirror, seq: int, total_fen: int) -> State | None:
     return next((image for image in mirror.told if (image.seq, image.total_fen) == (seq, total_fen)), None)
 
 
-def _in_ring(leg: Leg, seen: State, ring: tuple[RingEntry, ...]) -> bool:
-    """The till lost the answer and wrote the same sale offline: the card's own ring names terminal and record."""
-    return any(
-        (entry.terminal, entry.journal_seq, entry.fen) == (leg.terminal, leg.journal_seq, leg.fen)
-        and entry.card_seq <= seen.seq
+def _lacking(
+    legs: tuple[Leg, ...], seen: State, ring: Iterable[RingEntry], *, above: int = -1
+) -> tuple[Leg, ...]:
+    """The legs that offline spending on the card, in numbers ``above`` its online base, does not carry.
+
+    A till that lost the answer wrote the same sale offline: the card's own ring names terminal, record and amount.
+    """
+    written = {
+        (entry.terminal, entry.journal_seq, entry.fen)
         for entry in ring
+        if seen.offline_fen and above < entry.card_seq <= seen.seq
+    }
+    return tuple(
+        replace(leg, shown=False)
+        for leg in legs
+        if (leg.terminal, leg.journal_seq, leg.fen) not in written
     )

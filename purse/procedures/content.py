@@ -157,6 +157,19 @@ def load_image(
     return _signed(uid, account_no, layout.LOAD_SLOTS[state.slot], slot.pack(), keys, Role.MAC_LOAD)
 
 
+def ident_image(uid: bytes, who: Personalisation, keys: KeyBundle) -> bytes:
+    """Sign an identity block. Needs ``MAC_IDENT``."""
+    ident = layout.Ident(
+        key_version=keys.version,
+        card_type=who.card_type,
+        issue_no=who.issue_no,
+        account_no=who.account_no,
+        expires=layout.day_number(who.expires_on) if who.expires_on else 0,
+        campus=who.campus,
+    )
+    return _signed(uid, who.account_no, layout.IDENT_BLOCK, ident.pack(), keys, Role.MAC_IDENT)
+
+
 def ring_image(uid: bytes, account_no: int, entry: RingEntry, keys: KeyBundle) -> bytes:
     """Sign the ring record of an offline debit. Needs ``MAC_SPEND``."""
     record = layout.RingRecord(entry.card_seq, entry.terminal, entry.journal_seq, entry.fen)
@@ -212,23 +225,13 @@ def _signed(uid: bytes, account_no: int, block: int, data: bytes, keys: KeyBundl
 
 def first_content(uid: bytes, who: Personalisation, keys: KeyBundle) -> dict[int, bytes]:
     """The data blocks of a fresh card. Slots B stay invalid until the first write."""
-    ident = layout.Ident(
-        key_version=keys.version,
-        card_type=who.card_type,
-        issue_no=who.issue_no,
-        account_no=who.account_no,
-        expires=layout.day_number(who.expires_on) if who.expires_on else 0,
-        campus=who.campus,
-    )
     spend = spend_image(uid, who.account_no, State(0, 0, 0), Day(who.day_on, 0), keys)
     load = load_image(
         uid, who.account_no, State(0, who.load_total_fen, 0), who.day_on, who.day_limit_fen, keys
     )
     empty = bytes(16)
     return {
-        layout.IDENT_BLOCK: _signed(
-            uid, who.account_no, layout.IDENT_BLOCK, ident.pack(), keys, Role.MAC_IDENT
-        ),
+        layout.IDENT_BLOCK: ident_image(uid, who, keys),
         layout.SCHOOL_NUMBER_BLOCK: who.school_number_mac[:8].ljust(16, b"\0"),
         layout.SPEND_SLOTS[0]: spend,
         layout.SPEND_SLOTS[1]: empty,

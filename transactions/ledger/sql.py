@@ -13,7 +13,7 @@ _FACTS = """
         c.id, c.life, c.lost, c.expires_on, c.late_fen, c.spend_seq, c.spend_total_fen, c.offline_spent_fen,
         c.stop_marked, c.load_seq, c.load_total_fen, c.legs, c.images,
         w.asked, w.reply,
-        (SELECT jsonb_agg(told) FROM transactions_answer p WHERE p.key = ANY(%(confirmed)s) AND p.card_id = c.id)
+        (SELECT jsonb_agg(told) FROM transactions_answer p WHERE p.key = ANY(%(confirmed)s::uuid[]) AND p.card_id = c.id)
     FROM accounts_card c
     JOIN accounts_account a ON a.id = c.account_id
     LEFT JOIN transactions_answer w ON w.key = %(key)s
@@ -35,7 +35,7 @@ MOVED = """
     WITH moved AS (
         UPDATE accounts_account SET book_fen = %(book_fen)s, unclaimed_fen = %(unclaimed_fen)s,
             entry_seq = %(entry_seq)s, spent_on = %(spent_on)s, spent_fen = %(spent_fen)s,
-            frozen_reasons = %(frozen_reasons)s,
+            frozen_reasons = %(frozen_reasons)s::text[],
             frozen_at = coalesce(frozen_at, %(frozen_at)s), version = version + 1
         WHERE id = %(account_id)s AND version = %(version)s
         RETURNING clock_timestamp() AS at
@@ -90,7 +90,7 @@ REVERSED = """, reversed AS (
 CONFIRMED = """, free AS (
         SELECT w.key, c.id, w.told FROM transactions_answer w
         JOIN accounts_card c ON c.id = w.card_id
-        WHERE w.key = ANY(%(confirmed)s) AND w.card_id IS DISTINCT FROM %(card_id)s
+        WHERE w.key = ANY(%(confirmed)s::uuid[]) AND w.card_id IS DISTINCT FROM %(card_id)s
         FOR UPDATE OF c SKIP LOCKED
     ), settled AS (
         UPDATE accounts_card c SET
