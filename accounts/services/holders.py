@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Actor
 from accounts.checks import Rejected
 from accounts.keys import Secrets
-from accounts.models import Campus, DocumentKind, Holder, HolderKind
+from accounts.models import AccountLife, Campus, DocumentKind, Holder, HolderKind
 from accounts.sealing import Place, seal, sealed_with, unseal
 from accounts.services import audit
+
+KEPT_AFTER_CLOSING = timedelta(days=365)
+"""Personal data is erased a year after the account was closed (PIPL art. 19; security.md section 6)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,6 +101,30 @@ def reseal(holder_id: int, secrets: Secrets) -> bool:
         return False
     holder.id_number_sealed = seal(number, _place(holder.uid), secrets)
     holder.save(update_fields=["id_number_sealed"])
+    return True
+
+
+@transaction.atomic
+def erase(holder_id: int, *, actor: Actor, now: datetime) -> bool:
+    """Take away the personal data of a holder whose accounts have been closed for a year; the ``uid`` stays.
+
+    Returns False, and changes nothing, while any account is in use, holds money or was closed later.
+    """
+    holder = Holder.objects.select_for_update().get(pk=holder_id)
+    long_ago = Q(
+        life=AccountLife.CLOSED, closed_at__lte=now - KEPT_AFTER_CLOSING, book_fen=0, unclaimed_fen=0
+    )
+    if not holder.accounts.exists() or holder.accounts.exclude(long_ago).exists():
+        return False
+    Holder.objects.filter(pk=holder_id).update(
+        school_no=f"X{holder.uid.hex[:19].upper()}",
+        name="",
+        unit="",
+        document_kind=DocumentKind.NONE,
+        id_number_sealed=None,
+        id_number_index=None,
+    )
+    audit.record(audit.Deed("holder.erase", "holder", holder.uid), actor=actor, now=now)
     return True
 
 

@@ -78,6 +78,7 @@ GLOBAL_ALARM_SUBJECTS = 200
 CHALLENGE_SUBJECTS = 10
 CHALLENGE_SPAN = timedelta(minutes=10)
 CHALLENGE_WAIT = timedelta(seconds=5)
+KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,15 @@ def reset(account_id: int, budgets: frozenset[Budget], *, door: AtCounter, now: 
     """Open what was closed by wrong guesses, at the counter after seeing a document."""
     for budget in sorted(budgets):
         _forget(account_subject(account_id), budget, above=0, actor=door.actor, now=now)
+
+
+@transaction.atomic
+def forget_old(*, now: datetime) -> int:
+    """Delete sign-in records older than 90 days and counters of sources and unknown numbers that are as old."""
+    oldest = now - KEPT
+    deleted, _ = LoginRecord.objects.filter(at__lt=oldest).delete()
+    Attempt.objects.filter(last_at__lt=oldest).exclude(subject__startswith="account:").delete()
+    return deleted
 
 
 def suspicion(source: Source, *, now: datetime) -> Suspicion:

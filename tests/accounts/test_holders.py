@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from accounts import selectors
@@ -9,9 +11,9 @@ from accounts.checks import Rejected
 from accounts.keys import Secrets, UnknownKey
 from accounts.models import AuditEvent, DocumentKind, Holder
 from accounts.sealing import Place, SealBroken, seal, sealed_with, unseal
-from accounts.services import holders
+from accounts.services import accounts, holders
 from tests import faults
-from tests.accounts.conftest import CLERK, ID_NUMBER, NOW, SECRETS
+from tests.accounts.conftest import BY, CLERK, ID_NUMBER, NOW, SECRETS
 
 PLACE = Place("accounts_holder", "id_number", "row-1")
 
@@ -133,3 +135,27 @@ def test_a_lost_field_key_is_a_fault_and_not_an_empty_number(world):
 def test_keys_do_not_show_themselves():
     assert repr(SECRETS) == "Secrets(…)"
     assert "p2" not in str(SECRETS)
+
+
+@pytest.mark.parametrize(("days", "erased"), [(365, True), (364, False)])
+def test_a_year_after_closing_only_the_opaque_uid_of_a_person_stays(world, days, erased):
+    """Retention: personal data erased 1 year after account closure with zero balance (uid stays)."""
+    account = world.account(card=False, school_no="2020000001", id_number=ID_NUMBER)
+    accounts.begin_closing(account.pk, by=BY)
+    accounts.close(account.pk, by=BY)
+
+    done = holders.erase(account.holder_id, actor=CLERK, now=NOW + timedelta(days=days))
+
+    holder = Holder.objects.get(pk=account.holder_id)
+    assert done is erased
+    assert (holder.name == "", holder.id_number_sealed is None, holder.school_no != "2020000001") == (
+        erased,
+    ) * 3
+    assert holder.uid == account.holder.uid
+
+
+def test_the_data_of_somebody_with_an_account_in_use_is_not_erased(world):
+    account = world.account()
+
+    assert not holders.erase(account.holder_id, actor=CLERK, now=NOW + timedelta(days=9999))
+    assert Holder.objects.get(pk=account.holder_id).name == "张三丰"

@@ -249,6 +249,19 @@ def test_sprayed_accounts_yield_less_than_a_guesser_hopes(world, monkeypatch, sp
     assert len(compared) == 60
 
 
+@pytest.mark.parametrize(("days", "kept"), [(90, True), (91, False)])
+def test_sign_in_records_are_kept_for_ninety_days_and_the_counts_of_accounts_for_ever(world, days, kept):
+    account = world.with_pin(world.account())
+    sign_in(account.number, "999998")
+    throttle.reserve(throttle.Guess("unknown:1", None, Budget.REMOTE, WEB), now=NOW)
+
+    deleted = throttle.forget_old(now=NOW + timedelta(days=days))
+
+    assert (deleted == 0, LoginRecord.objects.exists()) == (kept, kept)
+    assert Attempt.objects.filter(subject="unknown:1").exists() is kept
+    assert Attempt.objects.filter(subject=throttle.account_subject(account.pk)).exists()
+
+
 def login_failed():
     from accounts.pinhash import Verified
 
