@@ -7,11 +7,11 @@ path pays no statement for it but the one that notes the contact.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
+from time import monotonic
 from typing import Any, Final
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
@@ -56,7 +56,7 @@ def signed(call: Call) -> Callable[[Handler], View]:
             def run() -> dict[str, Any]:
                 message = read(request)
                 identity = identify(
-                    message, request.headers.get("Authorization", ""), now=now, monotonic_s=time.monotonic()
+                    message, request.headers.get("Authorization", ""), now=now, monotonic_s=monotonic()
                 )
                 envelope.keys, envelope.nonce = identity.keys, identity.stamp.nonce
                 caller = admit(identity, call, now=now)

@@ -17,7 +17,8 @@ from terminals.messages.records import UploadAnswer, UploadRequest
 from terminals.messages.taker import Taker
 from terminals.messages.upkeep import EnrolRequest, HeartbeatAnswer, HeartbeatRequest, HotlistRequest
 from terminals.messages.wire import MAX_OUTCOMES, DebitRequest, OutcomeReport, SightingRequest, VoidRequest
-from terminals.services import contact, enrolment, hotlist, taps, uploads
+from terminals.services import enrolment, hotlist, taps, uploads
+from terminals.services import heartbeat as heartbeats
 from terminals.services.rights import Call
 
 Json = dict[str, Any]
@@ -69,7 +70,7 @@ def upload(caller: Caller, message: Json) -> Json:
 @signed(Call.HEARTBEAT)
 def heartbeat(caller: Caller, message: Json) -> Json:
     """How the terminal does, and what changed for it."""
-    contact.note_heartbeat(caller.machine.id, HeartbeatRequest.parse(message), now=caller.now)
+    heartbeats.take_in(caller.machine.id, HeartbeatRequest.parse(message), now=caller.now)
     answer = HeartbeatAnswer(
         server_ms=int(caller.now.timestamp() * 1000),
         hotlist_version=hotlist.keep_fresh(now=caller.now),

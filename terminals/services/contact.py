@@ -13,7 +13,6 @@ from typing import Any
 from django.db import connection
 
 from terminals.messages.signing import Stamp
-from terminals.messages.upkeep import HeartbeatRequest
 from terminals.models import TerminalContact
 
 ADVANCED = """
@@ -67,17 +66,3 @@ def advance(contact: Contact) -> bool:
 def last_boot(terminal: int) -> int:
     """The highest boot number heard from this terminal; its next one must be above."""
     return TerminalContact.objects.values_list("boot", flat=True).get(terminal_id=terminal)
-
-
-def note_heartbeat(terminal: int, told: HeartbeatRequest, *, now: datetime) -> None:
-    """Keep what a heartbeat said."""
-    TerminalContact.objects.filter(terminal_id=terminal).update(
-        heartbeat_at=now,
-        hotlist_version=told.hotlist_version,
-        unsent=told.unsent,
-        journal=told.journal,
-        journal_seq=told.journal_seq,
-        journal_mac=told.journal_mac,
-        offset_ms=told.offset_ms,
-        free_mb=told.free_mb,
-    )

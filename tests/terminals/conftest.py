@@ -40,6 +40,9 @@ class Server:
     def pass_time(self, **spans: float) -> None:
         self.now += timedelta(**spans)
 
+    def monotonic_s(self) -> float:
+        return self.now.timestamp()
+
     @property
     def now_ms(self) -> int:
         return int(self.now.timestamp() * 1000)
@@ -49,14 +52,11 @@ class Server:
 def server(monkeypatch) -> Server:
     made = Server()
 
-    def made_monotonic() -> float:
-        return made.now.timestamp()
-
     monkeypatch.setattr(wiring, "keyring", lambda: KEYRING)
     monkeypatch.setattr(wiring, "registry", lambda: made.registry)
     monkeypatch.setattr(door, "present", lambda: made.now)
     monkeypatch.setattr(views, "present", lambda: made.now)
-    monkeypatch.setattr(door.time, "monotonic", made_monotonic)
+    monkeypatch.setattr(door, "monotonic", made.monotonic_s)
     return made
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from terminals.messages import signing, strictjson
 from terminals.messages.signing import NO_RECORD_MAC, Request
 from terminals.models import SecurityEvent, SecurityEventKind, TerminalContact
-from terminals.services import contact, enrolment
+from terminals.services import contact, enrolment, heartbeat
 from tests import faults
 from tests.terminals.conftest import ACTOR, HOST, KEYRING, PREFIX, make_box
 
@@ -273,7 +273,7 @@ def test_a_database_in_trouble_is_said_and_may_be_asked_again(box, monkeypatch):
 
 
 def test_a_fault_of_ours_never_shows_as_500(box, monkeypatch, caplog):
-    monkeypatch.setattr(contact, "note_heartbeat", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(heartbeat, "take_in", lambda *args, **kwargs: 1 / 0)
 
     reply = box.call("heartbeat", HEARTBEAT)
 
