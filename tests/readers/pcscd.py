@@ -108,6 +108,12 @@ class Pcscd:
         """Let the daemon hang without ending, or go on."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+        until(lambda: self._stopped() == frozen)
+
+    def _stopped(self) -> bool:
+        assert self._process is not None
+        about = Path(f"/proc/{self._process.pid}/stat").read_text()
+        return about.rpartition(")")[2].split()[0] == "T"
 
     def listeners(self) -> set[str]:
         """The addresses on which the vpcd ports listen, from /proc/net/tcp."""

@@ -37,8 +37,8 @@ QUICK = replace(profile_for(READER), operation_timeout_s=0.8)
 
 @pytest.fixture
 def quick_reader(pcsc_bench):
-    """A reader whose watchdog bites after 0.8 s instead of 2."""
-    reader = PcscReader(f"{READER} 00 00", profile=QUICK)
+    """A reader whose watchdog bites after 0.8 s instead of 2, and that waits 0.5 s for the service."""
+    reader = PcscReader(f"{READER} 00 00", profile=QUICK, patience_s=0.5)
     yield reader
     reader.close()
 
@@ -110,26 +110,26 @@ def test_without_a_service_the_reader_waits_as_long_as_told_and_says_why(pcsc_be
     assert pcsc_bench.reader.wait_for_card(SOON_S).uid() == school_card().uid
 
 
-def test_a_service_that_hangs_blocks_nobody_and_is_tried_a_bounded_number_of_times(pcsc_bench, vpcd_stack):
+def test_a_service_that_hangs_blocks_nobody_and_is_tried_a_bounded_number_of_times(
+    pcsc_bench, vpcd_stack, quick_reader
+):
     pcsc_bench.field.place(school_card())
-    reader = PcscReader(READER, patience_s=0.5)
-    assert reader.wait_for_card(SOON_S)
+    assert quick_reader.wait_for_card(SOON_S)
     before = threading.active_count()
 
     vpcd_stack.freeze(True)
-    states = {reader.state() for _ in range(MAX_STUCK)}
+    states = {quick_reader.state() for _ in range(MAX_STUCK)}
     hanging = threading.active_count() - before
     began = time.monotonic()
-    states.add(reader.state())
+    states.add(quick_reader.state())
     asked = time.monotonic() - began
     vpcd_stack.freeze(False)
 
     assert states == {ReaderState.NO_SERVICE}
     assert hanging < MAX_STUCK
     assert asked < 0.4
-    assert until(lambda: reader.wait_for_card(1.0), SOON_S)
+    assert until(lambda: quick_reader.wait_for_card(1.0), SOON_S)
     assert until(lambda: threading.active_count() <= before), threading.enumerate()
-    reader.close()
 
 
 @pytest.mark.parametrize("module", ["smartcard", "smartcard.pcsc.PCSCExceptions"])
