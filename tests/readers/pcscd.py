@@ -37,6 +37,13 @@ def pcscd_path() -> str | None:
 
 
 @cache
+def polkit_off() -> list[str]:
+    """The option of pcscd 2 without which only a seated user may reach it; version 1.9 has neither."""
+    usage = subprocess.run([str(pcscd_path()), "--help"], capture_output=True, text=True, check=False)
+    return ["--disable-polkit"] if "--disable-polkit" in usage.stdout + usage.stderr else []
+
+
+@cache
 def driver() -> Path | None:
     places = sorted(Path("/usr/lib/pcsc").glob("drivers/serial/libifdvpcd.so"))
     return places[0] if places else None
@@ -76,6 +83,7 @@ class Pcscd:
         self.socket.unlink(missing_ok=True)
         environment = os.environ | {"LD_PRELOAD": str(self._shim), "PCSCD_RUN": str(self.folder / "run")}
         command = [str(pcscd_path()), "--foreground", "--info", "--config", str(self.folder / "config")]
+        command += polkit_off()
         with (self.folder / "pcscd.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         until(lambda: self.socket.exists() or self._process.poll() is not None)
