@@ -11,6 +11,7 @@ from django.db import connections
 from ecard.localdb import APP_ROLE
 
 _LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+_MIGRATING = 0x6563617264  # "ecard"; advisory locks are counted per database
 FRAMEWORK_APPS = ("django_", "auth_", "otp_")
 
 
@@ -30,6 +31,14 @@ def as_owner(alias: str = "default") -> Iterator[None]:
     finally:
         connection.close()
         connection.settings_dict.update(before)
+
+
+def wait_for_other_migrations(alias: str = "default") -> None:
+    """Take the lock that lets one process migrate at a time; it is released with the connection."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SET lock_timeout = 0")  # another process may be at it for minutes
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATING])
+        cursor.execute("RESET lock_timeout")
 
 
 def ensure_app_role(alias: str = "default") -> None:

@@ -339,7 +339,9 @@ def _unprivileged() -> list[str]:
         if tried.returncode == 0 or os.geteuid() != 0:
             return namespace
     identity = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-    return [*identity, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    # The bit lets access(2), by which PostgreSQL finds its own programs, count that right as open(2) does.
+    passing = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    return [*identity, *passing]
 
 
 def _has_name() -> bool:

@@ -32,4 +32,5 @@ class MachineDoor:
         answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
         answer.headers.setdefault("Cache-Control", "no-store")
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        answer.headers.setdefault("Content-Length", str(len(answer.content)))  # else it goes out in chunks
         return answer

@@ -44,9 +44,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def demo(arguments: list[str]) -> int:
-    """Migrate as the owner of the tables, then run the demo as the application role."""
+    """Migrate as the owner of the tables, then run the demo as the application role.
+
+    ``--once`` plays on a database of its own that ends with it, so that it always finds the same campus.
+    """
     environment.ensure(environment.RUNTIME)
-    variables = _with_demo_keys(_with_database(_local_cluster))
+    cluster = _test_cluster if "--once" in arguments else _local_cluster
+    variables = _with_demo_keys(_with_database(cluster))
     migrated = subprocess.run(_manage("migrate", "--verbosity", "0"), env=variables, check=False)
     if migrated.returncode != 0:
         return migrated.returncode

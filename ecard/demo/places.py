@@ -56,7 +56,9 @@ def make_places(now: datetime) -> list[Terminal]:
             category=shop.category,
             contract_from=(now - timedelta(days=400)).date(),
         )
-        tills += [_till(shop, number, merchant, campuses[shop.campus], now) for number in range(1, shop.tills + 1)]
+        tills += [
+            _till(shop, number, merchant, campuses[shop.campus], now) for number in range(1, shop.tills + 1)
+        ]
     for place, till in enumerate(tills):
         heard = now - timedelta(days=SILENT_DAYS.get(place, 0), seconds=20)
         TerminalContact.objects.create(terminal=till, last_contact_at=heard)

@@ -15,12 +15,13 @@ from django.db import connection, transaction
 
 from accounts.keys import Secrets
 from accounts.models import Account, AccountLife, Campus, Card, CardLife, Holder, Secret, SecretKind
+from accounts.pinhash import hash_pin
 from accounts.sealing import Place, seal
 from accounts.services.holders import index_of
 from ecard.demo.history import History, Line, live_through
 from ecard.demo.people import Person, make_people, make_person
 from ecard.demo.places import make_places, shop_of
-from ecard.demo.story import NUMBERS, STORIES, Story, ending
+from ecard.demo.story import CONSUMPTION_PIN, NUMBERS, QUERY_PIN, STILL_INITIAL, STORIES, Story, ending
 from terminals.models import Terminal
 from transactions.days import local_day
 from transactions.models import Contra, EntryKind, Mode, entry_id
@@ -109,7 +110,7 @@ def _write_people(residents: list[Resident], secrets: Secrets, now: datetime) ->
     )
     Secret.objects.bulk_create(
         [
-            Secret(account=account, kind=kind, pin_hash=None, is_default=True, changed_at=now)
+            _secret(account, kind, secrets, now)
             for account, resident in zip(accounts, residents, strict=True)
             if resident.person.id_number
             for kind in SecretKind
@@ -117,6 +118,15 @@ def _write_people(residents: list[Resident], secrets: Secrets, now: datetime) ->
         batch_size=5000,
     )
     return accounts
+
+
+def _secret(account: Account, kind: SecretKind, secrets: Secrets, now: datetime) -> Secret:
+    """The initial password of the guide, or for the stories one that was chosen."""
+    if account.number not in NUMBERS - STILL_INITIAL:
+        return Secret(account=account, kind=kind, pin_hash=None, is_default=True, changed_at=now)
+    pin = QUERY_PIN if kind is SecretKind.QUERY else CONSUMPTION_PIN
+    pin_hash = hash_pin(pin, kind=kind, account_id=account.pk, secrets=secrets)
+    return Secret(account=account, kind=kind, pin_hash=pin_hash, is_default=False, changed_at=now)
 
 
 def _holder(person: Person, campuses: dict[str, Campus], secrets: Secrets) -> Holder:

@@ -48,6 +48,10 @@ STORIES = (
     Story(10092, "周子涵", "有 50.00 元待领，下次刷卡到账", 22_90, unclaimed_fen=50_00),
     Story(10093, "吴师傅", "记名卡", 66_00, named=True),
 )
+QUERY_PIN = "275839"
+CONSUMPTION_PIN = "940516"
+"""Passwords that the people of the stories have chosen; 10092 still has his initial one."""
+STILL_INITIAL = frozenset({10092})
 NUMBERS = frozenset(story.number for story in STORIES)
 
 

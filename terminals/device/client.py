@@ -109,6 +109,9 @@ class Wire:
             connection.request("POST", target, body, headers)
             answer = connection.getresponse()
             content = answer.read(MAX_ANSWER_BYTES)
+        except AttributeError as error:  # closed by another thread while reading; http.client trips over it
+            self.close()
+            raise ConnectionAbortedError("closed under way") from error
         except BaseException:
             self.close()
             raise

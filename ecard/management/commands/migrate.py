@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.commands import migrate
 
-from ecard.database import as_owner, ensure_app_role, grant_framework_tables
+from ecard.database import as_owner, ensure_app_role, grant_framework_tables, wait_for_other_migrations
 
 
 class Command(migrate.Command):
@@ -14,6 +14,7 @@ class Command(migrate.Command):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with as_owner(options["database"]):
+            wait_for_other_migrations(options["database"])
             ensure_app_role(options["database"])
             output = super().execute(*args, **options)
             grant_framework_tables(options["database"])
