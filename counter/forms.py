@@ -6,15 +6,16 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django_otp.forms import OTPAuthenticationFormMixin
+from django_otp import devices_for_user
 
 from accounts.models import Campus
 from accounts.services.login import NOT_IN
 
 
-class StaffLoginForm(OTPAuthenticationFormMixin, AuthenticationForm):  # type: ignore[misc]
+class StaffLoginForm(AuthenticationForm):
     """User name, password and the code of the moment. Whatever is wrong, the words are the same."""
 
     otp_token = forms.CharField(
@@ -32,12 +33,18 @@ class StaffLoginForm(OTPAuthenticationFormMixin, AuthenticationForm):  # type: i
         self.fields["password"].label = _("密码")
 
     def clean(self) -> dict[str, Any]:
-        """Password first, then the code; one sentence for every failure."""
+        """Password first, then the code of the operator's one authenticator; one sentence for every failure.
+
+        ``auth.login`` notes the verified device in the session (``django_otp``).
+        """
         cleaned: dict[str, Any] = super().clean()
-        try:
-            self.clean_otp(self.get_user())
-        except forms.ValidationError:
-            raise forms.ValidationError(NOT_IN) from None
+        operator = self.get_user()
+        with transaction.atomic():
+            device = next(iter(devices_for_user(operator, for_verify=True)), None)
+            verified = device is not None and device.verify_token(cleaned.get("otp_token"))
+        if not verified:
+            raise forms.ValidationError(NOT_IN)
+        operator.otp_device = device  # type: ignore[attr-defined]
         return cleaned
 
 

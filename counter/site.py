@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.models import Group
+from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.wiring import now
 from counter.access import is_present
+
+LEFT_OUT = (Group, TOTPDevice)
 
 
 class StaffSite(AdminSite):
@@ -22,6 +27,11 @@ class StaffSite(AdminSite):
     site_title = _("校园卡后台")
     index_title = _("数据（只读）")
     enable_nav_sidebar = True
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Leave out what other packages bring along: groups are not used here, authenticators are secrets."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
+        super().register([model for model in models if model not in LEFT_OUT], admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """A verified operator with the right to the back office, whose session is alive."""

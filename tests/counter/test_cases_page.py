@@ -1,0 +1,262 @@
+"""The staff door, and the queue of open cases behind it."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin import site
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from accounts import wiring
+from accounts.models import AuditEvent, Campus, Operator, OperatorRole
+from reconciliation.models import Case
+from tests.campus import make_person
+from tests.portal.conftest import give_pin
+from tests.portal.conftest import sign_in as holder_sign_in
+from transactions.models import Entry
+
+PASSWORD = "a long pass phrase 42"
+NOT_IN = "账号或密码不正确，或尝试次数过多，请 15 分钟后再试"
+
+
+def make_operator(username: str, role: OperatorRole, campus: Campus | None = None, **fields) -> Operator:
+    """An operator with a password and an authenticator."""
+    operator = Operator.objects.create_user(username, PASSWORD, role=role, campus=campus, **fields)
+    TOTPDevice.objects.create(user=operator, name="phone", confirmed=True)
+    return operator
+
+
+def code_of(operator: Operator) -> str:
+    """What the authenticator shows now."""
+    device = TOTPDevice.objects.get(user=operator)
+    totp = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    totp.time = time.time()
+    return f"{totp.token():06d}"
+
+
+def sign_in(client, operator: Operator, *, password: str = PASSWORD, code: str | None = None, **extra):
+    fields = {"username": operator.username, "password": password, "otp_token": code or code_of(operator)}
+    return client.post("/counter/login/", fields | extra)
+
+
+def make_case(campus: Campus, number: int, **fields) -> Case:
+    account = make_person(number=number).account
+    moment = timezone.now()
+    what = {"mismatch": "TORN", "proposal": "write_card", "at_risk_fen": 1_30} | fields
+    return Case.objects.create(
+        account=account, campus=campus, evidence={}, opened_at=moment, changed_at=moment, **what
+    )
+
+
+@pytest.fixture
+def campuses(db):
+    return [
+        Campus.objects.create(code="yushan", name_zh="鱼山校区", name_en="Yushan"),
+        Campus.objects.create(code="fushan", name_zh="浮山校区", name_en="Fushan"),
+    ]
+
+
+@pytest.fixture
+def supervisor(db):
+    return make_operator("li.supervisor", OperatorRole.SUPERVISOR, is_staff=True)
+
+
+def test_a_clerk_sees_the_cases_of_the_own_campus_only(client, campuses):
+    """reliability.md P3: staff: own campus unless role says all."""
+    make_case(campuses[0], 20_001)
+    make_case(campuses[1], 20_002)
+    sign_in(client, make_operator("wang", OperatorRole.CLERK, campuses[0]))
+
+    page = client.get("/counter/cases/?campus=fushan").content.decode()
+
+    assert "20001" in page
+    assert "20002" not in page
+    assert "拿卡过快" in page
+    assert "¥1.30" in page
+
+
+def test_who_serves_all_campuses_may_choose_one(client, campuses, supervisor):
+    make_case(campuses[0], 20_001)
+    make_case(campuses[1], 20_002)
+    sign_in(client, supervisor)
+
+    everything = client.get("/counter/cases/").content.decode()
+    one = client.get("/counter/cases/?campus=fushan").content.decode()
+
+    assert "20001" in everything
+    assert "20002" in everything
+    assert "20001" not in one
+    assert client.get("/counter/cases/?campus=nowhere").status_code == 400
+
+
+def test_says_so_when_there_is_nothing_to_do(client, supervisor):
+    sign_in(client, supervisor)
+
+    assert "今日无待处理" in client.get("/counter/cases/").content.decode()
+
+
+def test_closed_cases_are_not_in_the_queue(client, campuses, supervisor):
+    make_case(campuses[0], 20_003, state="closed", closed_at=timezone.now() + timedelta(days=1))
+    sign_in(client, supervisor)
+
+    assert "20003" not in client.get("/counter/cases/").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/counter/", "/counter/cases/", "/admin/", "/admin/transactions/entry/"])
+def test_nobody_comes_in_without_signing_in(client, db, path):
+    answer = client.get(path)
+
+    assert answer.status_code == 302
+    assert "login" in answer.url
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [("wrong", None), (PASSWORD, "000000"), (PASSWORD, " ")],
+    ids=["password", "code", "no code"],
+)
+def test_password_and_code_are_both_needed_and_fail_alike(client, supervisor, password, code):
+    answer = sign_in(client, supervisor, password=password, code=code)
+
+    assert answer.status_code == 403
+    assert NOT_IN in answer.content.decode()
+    assert client.get("/counter/cases/").status_code == 302
+
+
+def test_a_password_alone_opens_nothing(client, supervisor):
+    client.force_login(supervisor)
+
+    assert client.get("/counter/cases/").status_code == 302
+    assert client.get("/admin/").status_code == 302
+
+
+def test_an_operator_without_an_authenticator_cannot_come_in(client, db):
+    operator = Operator.objects.create_user("new", PASSWORD, role=OperatorRole.CLERK)
+
+    assert (
+        client.post(
+            "/counter/login/", {"username": operator.username, "password": PASSWORD, "otp_token": "123456"}
+        ).status_code
+        == 403
+    )
+
+
+def test_a_disabled_operator_is_out_at_once(client, supervisor):
+    """reliability.md E10."""
+    sign_in(client, supervisor)
+    assert client.get("/counter/cases/").status_code == 200
+
+    Operator.objects.filter(pk=supervisor.pk).update(is_active=False)
+
+    assert client.get("/counter/cases/").status_code == 302
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(14, 200), (15, 302)])
+def test_fifteen_idle_minutes_end_the_session(client, supervisor, settings, monkeypatch, minutes, status):
+    start = timezone.now()
+    sign_in(client, supervisor)
+
+    monkeypatch.setattr(wiring, "_STARTED_S", time.monotonic())
+    settings.ECARD_NOW = start + timedelta(minutes=minutes, seconds=5 if minutes == 15 else 0)
+
+    assert client.get("/counter/cases/").status_code == status
+
+
+@pytest.mark.parametrize("role", [OperatorRole.CASHIER, OperatorRole.MERCHANT, OperatorRole.ADMIN])
+def test_other_roles_have_no_business_with_cases(client, db, role):
+    """reliability.md section 3: admin: no money; merchant: own sales."""
+    sign_in(client, make_operator(f"op.{role}", role))
+
+    answer = client.get("/counter/cases/")
+
+    assert answer.status_code == 403
+    assert "不能访问" in answer.content.decode()
+
+
+def test_a_holder_is_no_operator(client, db):
+    person = make_person()
+    give_pin(person.account)
+    holder_sign_in(client, person)
+
+    assert client.get("/counter/cases/").status_code == 302
+    assert client.get("/admin/").status_code == 302
+
+
+def test_an_operator_who_signs_in_is_no_holder_any_more(client, supervisor):
+    person = make_person()
+    give_pin(person.account)
+    holder_sign_in(client, person)
+
+    sign_in(client, supervisor)
+
+    assert client.get("/me/").status_code == 302
+
+
+@pytest.mark.parametrize("goal", ["https://evil.example/", "/me/", "//evil.example/counter/"])
+def test_goes_on_to_staff_pages_only(client, supervisor, goal):
+    assert sign_in(client, supervisor, next=goal).url == "/counter/"
+
+
+class TestBackOffice:
+    """Django's admin: everything can be looked up, nothing can be changed."""
+
+    @pytest.fixture
+    def office(self, client, db):
+        operator = make_operator("root", OperatorRole.ADMIN, is_staff=True, is_superuser=True)
+        assert sign_in(client, operator, next="/admin/").url == "/admin/"
+        return client
+
+    def test_every_list_opens_and_offers_no_change(self, office):
+        make_person()
+        for model in site._registry:
+            name = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+            answer = office.get(name)
+            assert (name, answer.status_code) == (name, 200)
+            assert (name, office.get(f"{name}add/").status_code) == (name, 403)
+
+    def test_an_entry_is_found_by_its_account(self, office):
+        person, other = make_person(12_34), make_person(56_78)
+
+        page = office.get(f"/admin/transactions/entry/?q={person.account.number}").content.decode()
+
+        assert "12.34" in page
+        assert "56.78" not in page
+        assert office.get("/admin/transactions/entry/?q=' OR 1=1").status_code == 200
+        assert other.book_fen == 56_78
+
+    def test_an_entry_cannot_be_changed(self, office):
+        person = make_person(12_34)
+        entry = Entry.objects.get(account=person.account)
+        address = f"/admin/transactions/entry/{entry.pk}/change/"
+
+        assert office.get(address).status_code == 200
+        assert office.post(address, {"book_change_fen": 1}).status_code == 403
+
+    def test_is_clean_under_the_strict_policy(self, office):
+        policy = office.get("/admin/").headers["Content-Security-Policy"]
+
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+
+
+class TestAuthenticator:
+    """Every operator needs one; giving a new one ends the old."""
+
+    def test_a_new_one_opens_the_door_and_the_old_one_does_not(self, client, supervisor, capsys):
+        old = TOTPDevice.objects.get(user=supervisor)
+
+        call_command("set_authenticator", supervisor.username)
+
+        assert capsys.readouterr().out.startswith("otpauth://totp/")
+        assert TOTPDevice.objects.get(user=supervisor).key != old.key
+        assert sign_in(client, supervisor).status_code == 302
+        assert AuditEvent.objects.filter(action="operator.set_authenticator").exists()
+
+    def test_nobody_unknown_gets_one(self, db):
+        with pytest.raises(CommandError, match="no active operator"):
+            call_command("set_authenticator", "nobody")
