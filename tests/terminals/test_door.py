@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 
 from terminals.messages import signing, strictjson
@@ -113,10 +114,6 @@ def test_boot_and_sequence_only_ever_go_up(box, boot, seq, status):
 
 
 def test_of_two_workers_that_get_the_same_request_one_hears_it(box, server):
-    import threading
-
-    from django.db import connection
-
     found, start = [], threading.Barrier(4)
 
     def hear():
@@ -176,6 +173,30 @@ def test_a_worker_reads_the_terminals_once_a_second_and_not_for_each_request(
     with django_assert_num_queries(0):
         for _ in range(5):
             server.registry.find(stamp.terminal, 1, monotonic_s=server.now.timestamp())
+
+
+@pytest.mark.parametrize(("age_s", "waits"), [(0.99, False), (1.0, True)])
+def test_while_another_request_reads_the_terminals_a_list_older_than_a_second_is_not_used(
+    box, server, age_s, waits
+):
+    """B9: revoke: API 403 in <= 1 s, however long the reading takes."""
+    read_at_s = server.now.timestamp()
+    server.registry.find(box.id, 1, monotonic_s=read_at_s)
+    found = []
+
+    def find():
+        try:
+            found.append(server.registry.find(box.id, 1, monotonic_s=read_at_s + age_s))
+        finally:
+            connection.close()
+
+    with server.registry._reading:
+        thread = threading.Thread(target=find)
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive() == waits
+    thread.join()
+    assert found[0].id == box.id
 
 
 def test_an_unknown_terminal_is_told_nothing_and_signed_nothing(box):
