@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from purse.money import AmountError, fen_from_json
-from terminals.device.reader.sim import SimReader, UnknownCard
+from terminals.device.reader.sim import FileCard, SimReader, UnknownCard
 from terminals.device.reader.tearing import Tear
 from terminals.device.station import Station
 from terminals.device.till import Ended, Event, Phase, Sounds
@@ -56,6 +56,12 @@ class Commands:
         """The names of the simulated cards, empty with a real reader."""
         reader = self._station.reader
         return reader.names() if isinstance(reader, SimReader) else []
+
+    def lying(self) -> str | None:
+        """The name of the simulated card on the reader, None when there is none."""
+        reader = self._station.reader
+        cards = reader.field.cards if isinstance(reader, SimReader) else ()
+        return next((card.path.stem for card in cards if isinstance(card, FileCard)), None)
 
     # ------------------------------------------------------------------------------------------- the operator
 

@@ -102,6 +102,7 @@ class Page:
             "merchant": self.station.config.enrolled.merchant,
             "sim": isinstance(reader, SimReader),
             "cards": self.commands.cards(),
+            "lying": self.commands.lying(),
             "reader": self.station.reader_state.value,
             "plugged": parts.client.plugged,
             "online": parts.client.up,

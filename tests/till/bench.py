@@ -9,7 +9,7 @@ from purse.link import SeveralCards
 from purse.procedures import ClassicDriver, Purse, decode
 from purse.rules import Refusal
 from terminals.device import config as configuration
-from terminals.device.clock import Clock
+from terminals.device.clock import Clock, day_of_ms
 from terminals.device.reader.model import ClassicCard
 from terminals.device.reader.sim import SimReader, write_card
 from terminals.device.reader.tearing import Tear
@@ -86,6 +86,10 @@ class Bench:
         """Let time pass, as the till sees it."""
         self.skipped_s += seconds
         self.till.tick()
+
+    def university_day(self):
+        """The true day."""
+        return day_of_ms(int(time.time() * 1000))
 
     def report(self) -> None:
         """What the background does within a second."""

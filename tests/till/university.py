@@ -344,6 +344,8 @@ class University:
         sale = record.sale
         if sale is None or sale.outcome.value == "not_written":
             return RecordAnswer(record.seq, Result.POSTED)
+        if sale.outcome.value == "unknown":
+            return RecordAnswer(record.seq, Result.SUSPECT, "uncertain")
         key = (record.journal, sale.key_seq)
         account = self.accounts[bytes.fromhex(sale.uid)]
         known = self.keys.get(key)

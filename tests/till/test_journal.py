@@ -1,0 +1,404 @@
+"""What stands in the journal survives power cuts, and nothing in it can be changed without being noticed."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from purse.evidence import Side
+from purse.procedures import Outcome, SlotWrite
+from terminals.device.journal import KEPT_MS, Journal
+from terminals.device.store import JournalBroken, Store
+from terminals.messages.records import Clocks, Record, RecordAnswer, RecordKind, Result, Sale
+from terminals.messages.wire import OutcomeReport
+from tests import faults
+
+KEY = bytes(32)
+UID = bytes.fromhex("04a1b2c3")
+CLOCKS = Clocks(1_000, 1_000, 5, 0)
+DAY = date(2026, 11, 23)
+
+
+def opened(path: Path, *, key: bytes = KEY, now_ms: int = 1_000) -> tuple[Store, Journal]:
+    store = Store(path)
+    try:
+        return store, Journal(store, terminal=7, key=key, now_ms=now_ms)
+    except BaseException:
+        store.close()
+        raise
+
+
+def sale(key_seq: int, outcome: Outcome = Outcome.CONFIRMED) -> Sale:
+    return Sale(key_seq, UID.hex(), 10086, 5_50, 1, 2, 0, 5_50, 5_50, 28_40, outcome)
+
+
+def write() -> SlotWrite:
+    return SlotWrite(Side.SPEND, 9, bytes(range(16)), 2, bytes(16), 8, bytes(16))
+
+
+def sell_offline(journal: Journal) -> None:
+    key = journal.begin(uid=UID, fen=5_50, what="sale", at_ms=1_000)
+    journal.offline(key, sale(key.seq), write(), DAY)
+    journal.end(key, "written", report=None, sale=sale(key.seq), clocks=CLOCKS)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "till.journal"
+
+
+def test_keys_count_up_and_go_on_after_a_restart(path):
+    store, journal = opened(path)
+    first = journal.begin(uid=UID, fen=1, what="sale", at_ms=1)
+    second = journal.begin(uid=UID, fen=1, what="sale", at_ms=1)
+    store.close()
+
+    store, again = opened(path)
+    third = again.begin(uid=UID, fen=1, what="sale", at_ms=1)
+    store.close()
+
+    assert [first.seq, second.seq, third.seq] == [1, 2, 3]
+    assert len({first.journal, second.journal, third.journal}) == 1
+    assert len(bytes.fromhex(first.journal)) == 16
+    assert again.boot > journal.boot
+
+
+def test_a_cut_off_key_tells_what_was_under_way(path):
+    store, journal = opened(path)
+    only_begun = journal.begin(uid=UID, fen=1, what="sale", at_ms=1)
+    being_written = journal.begin(uid=UID, fen=5_50, what="sale", at_ms=1)
+    journal.writing(being_written, [write()])
+    offline = journal.begin(uid=UID, fen=5_50, what="sale", at_ms=1)
+    journal.offline(offline, sale(offline.seq), write(), DAY)
+    done = journal.begin(uid=UID, fen=1, what="sale", at_ms=1)
+    journal.end(done, "written", report="written")
+    store.close()
+
+    store, journal = opened(path)
+    begun = {item.key.seq: item for item in journal.begun()}
+    store.close()
+
+    assert sorted(begun) == [only_begun.seq, being_written.seq, offline.seq]
+    assert begun[only_begun.seq].writes == ()
+    assert begun[being_written.seq].writes == (write(),)
+    assert begun[offline.seq].sale == sale(offline.seq)
+
+
+def test_outcomes_and_records_wait_until_the_server_has_them(path):
+    store, journal = opened(path)
+    key = journal.begin(uid=UID, fen=1, what="sale", at_ms=1)
+    journal.end(key, "written", report="written")
+    sell_offline(journal)
+
+    assert journal.unreported() == (OutcomeReport(journal.id, key.seq, "written"),)
+    assert journal.unsent_count() == 1
+    assert journal.sold_offline_fen(UID, DAY) == 5_50
+    journal.reported([("00" * 16, key.seq)])
+    assert len(journal.unreported()) == 1
+    journal.reported([(journal.id, key.seq)])
+    journal.answered([RecordAnswer(1, Result.POSTED)], 1_000)
+
+    assert journal.unreported() == ()
+    assert journal.unsent(200) == []
+    store.close()
+
+
+def test_a_sale_that_was_certainly_not_written_does_not_count_for_the_day(path):
+    store, journal = opened(path)
+    key = journal.begin(uid=UID, fen=5_50, what="sale", at_ms=1)
+    journal.offline(key, sale(key.seq), write(), DAY)
+    assert journal.sold_offline_fen(UID, DAY) == 5_50
+
+    ended = sale(key.seq, Outcome.NOT_WRITTEN)
+    journal.end(key, "not_written", report=None, sale=ended, clocks=CLOCKS)
+
+    assert journal.sold_offline_fen(UID, DAY) == 0
+    store.close()
+
+
+def test_records_form_a_gapless_chain_of_signed_records(path):
+    store, journal = opened(path)
+    journal.note(RecordKind.BOOT, CLOCKS, 3)
+    for _ in range(3):
+        sell_offline(journal)
+
+    records = [Record.parse(item) for item in journal.unsent(200)]
+
+    assert [record.seq for record in records] == [1, 2, 3, 4]
+    assert [record.prev_mac for record in records[1:]] == [record.mac for record in records[:-1]]
+    assert all(record.signed(KEY).mac == record.mac for record in records)
+    assert journal.last_record() == (4, records[-1].mac)
+    store.close()
+
+
+@pytest.mark.parametrize("table", ["step", "record"])
+def test_entries_can_neither_be_edited_nor_deleted(path, table):
+    store, journal = opened(path)
+    sell_offline(journal)
+
+    for statement in (f"UPDATE {table} SET body = '{{}}'", f"DELETE FROM {table}"):
+        with pytest.raises(JournalBroken), store.writing() as db:
+            db.execute(statement)
+    store.close()
+
+
+@pytest.mark.parametrize("table", ["step", "record"])
+def test_every_changed_byte_is_noticed(path, table):
+    """B11: any changed byte is rejected."""
+    store, journal = opened(path)
+    for _ in range(2):
+        sell_offline(journal)
+    cases = missed = 0
+
+    with store.writing() as db:
+        db.execute(f"DROP TRIGGER {table}_is_never_edited")
+        for seq, body in db.execute(f"SELECT seq, body FROM {table}").fetchall():
+            for place, char in enumerate(body):
+                changed = body[:place] + chr(ord(char) ^ 1) + body[place + 1 :]
+                db.execute(f"UPDATE {table} SET body = ? WHERE seq = ?", (changed, seq))
+                cases += 1
+                try:
+                    journal._verify(table)
+                    missed += 1
+                except JournalBroken:
+                    pass
+            db.execute(f"UPDATE {table} SET body = ? WHERE seq = ?", (body, seq))
+    journal._verify(table)
+    store.close()
+
+    faults.report("JOURNAL-BYTE", cases, missed)
+    assert missed == 0
+
+
+@pytest.mark.parametrize("table", ["step", "record"])
+def test_an_entry_taken_out_of_the_middle_is_noticed(path, table):
+    store, journal = opened(path)
+    for _ in range(3):
+        sell_offline(journal)
+    with store.writing() as db:
+        db.execute(f"DROP TRIGGER {table}_is_kept")
+        db.execute("DELETE FROM to_send")
+        db.execute(f"DELETE FROM {table} WHERE seq = 2")
+
+    with pytest.raises(JournalBroken):
+        Journal(store, terminal=7, key=KEY, now_ms=1_000)
+    store.close()
+
+
+def test_a_journal_of_another_terminal_or_key_is_refused(path):
+    store, journal = opened(path)
+    sell_offline(journal)
+    store.close()
+
+    with pytest.raises(JournalBroken, match="changed"):
+        opened(path, key=bytes(31) + b"\1")
+    store = Store(path)
+    with pytest.raises(JournalBroken, match="terminal 7"):
+        Journal(store, terminal=8, key=KEY, now_ms=1_000)
+    store.close()
+
+
+def test_the_file_cannot_be_opened_twice(path):
+    store, _ = opened(path)
+
+    with pytest.raises(JournalBroken):
+        Store(path)
+    store.close()
+
+
+def test_a_damaged_file_is_refused(path):
+    store, journal = opened(path)
+    for _ in range(40):
+        sell_offline(journal)
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4096] = random.Random(1).randbytes(4096)
+    path.write_bytes(content)
+
+    with pytest.raises(JournalBroken):
+        opened(path)
+
+
+def test_the_store_is_as_durable_as_promised(path):
+    """reliability.md, section 0 item 7: WAL needs synchronous=FULL."""
+    store, _ = opened(path)
+
+    with store.reading() as db:
+        found = [
+            db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "locking_mode", "foreign_keys")
+        ]
+    store.close()
+
+    assert found == ["wal", 2, "exclusive", 1]
+
+
+@pytest.mark.parametrize("age_ms", [KEPT_MS, KEPT_MS + 1], ids=["30 days", "a little more"])
+def test_answered_records_are_kept_for_thirty_days(path, monkeypatch, age_ms):
+    monkeypatch.setattr("terminals.device.journal.KEPT_ENTRIES", 1)
+    store, journal = opened(path)
+    for _ in range(3):
+        sell_offline(journal)
+    journal.answered([RecordAnswer(1, Result.POSTED), RecordAnswer(2, Result.POSTED)], 1_000)
+    store.close()
+
+    store, journal = opened(path, now_ms=1_000 + age_ms)
+    with store.reading() as db:
+        kept = [seq for (seq,) in db.execute("SELECT seq FROM record ORDER BY seq")]
+    store.close()
+    store, journal = opened(path, now_ms=1_000 + age_ms)
+
+    assert kept == ([1, 2, 3] if age_ms == KEPT_MS else [3])
+    assert [item["seq"] for item in journal.unsent(200)] == [3]
+    store.close()
+
+
+# ------------------------------------------------------------------------------------------------------ power
+
+
+def cut(
+    images: list[tuple[bytes, bytes]], path: Path, folder: Path, rng: random.Random, cases: int
+) -> tuple[int, int]:
+    """Start from pictures of the disk in which the newest write is torn; returns cases and violations.
+
+    ``images[n]`` is the disk when commit n had been acknowledged. A cut during commit n + 1 leaves any part of what
+    that commit wrote, in whole or torn sectors of 512 bytes.
+    """
+    violations = 0
+    for case in range(cases):
+        number = rng.randrange(len(images) - 1)
+        (db, wal), (later_db, later_wal) = images[number], images[number + 1]
+        place = folder / f"cut{case}"
+        place.write_bytes(mixed(db, later_db, rng) if db == later_db else later_db)
+        place.with_name(f"{place.name}-wal").write_bytes(mixed(wal, later_wal, rng))
+        if not survives(place, number):
+            violations += 1
+        for name in (place, place.with_name(f"{place.name}-wal")):
+            name.unlink(missing_ok=True)
+    return cases, violations
+
+
+def mixed(before: bytes, after: bytes, rng: random.Random) -> bytes:
+    """A file whose new sectors reached the disk in any order, the last one perhaps in part."""
+    size = rng.randrange(len(before), len(after) + 1) if len(after) > len(before) else len(before)
+    disk = bytearray(before.ljust(size, b"\0")[:size])
+    for start in range(0, size, 512):
+        if rng.random() < 0.5:
+            part = after[start : min(start + 512, size)]
+            if rng.random() < 0.2:
+                part = part[: rng.randrange(len(part) + 1)]
+            disk[start : start + len(part)] = part
+    return bytes(disk)
+
+
+def survives(place: Path, acknowledged: int) -> bool:
+    """Whether the journal opens, its chains are whole, and every acknowledged commit is in it."""
+    try:
+        store, _ = opened(place)
+    except JournalBroken:
+        return False
+    with store.reading() as db:
+        steps = db.execute("SELECT count(*) FROM step").fetchone()[0]
+    store.close()
+    return steps in (acknowledged, acknowledged + 1)
+
+
+def pictures(path: Path, sales: int) -> list[tuple[bytes, bytes]]:
+    """The disk after every acknowledged commit; each commit is one step."""
+    store, journal = opened(path)
+    images = []
+    wal = path.with_name(f"{path.name}-wal")
+
+    def picture():
+        images.append((path.read_bytes(), wal.read_bytes() if wal.exists() else b""))
+
+    picture()
+    for number in range(sales):
+        key = journal.begin(uid=UID, fen=5_50, what="sale", at_ms=1_000)
+        picture()
+        journal.offline(key, sale(key.seq), write(), DAY)
+        picture()
+        journal.end(key, "written", report=None, sale=sale(key.seq), clocks=CLOCKS, hotlist_version=number)
+        picture()
+    store.close()
+    return images
+
+
+def test_no_acknowledged_entry_is_lost_when_the_power_is_cut(path, tmp_path):
+    images = pictures(path, 40)
+
+    cases, violations = cut(images, path, tmp_path, random.Random(1), 300)
+
+    faults.report("POWER", cases, violations)
+    assert violations == 0
+
+
+@pytest.mark.long
+def test_no_acknowledged_entry_is_lost_in_ten_thousand_power_cuts(path, tmp_path):
+    images = pictures(path, 300)
+
+    cases, violations = cut(images, path, tmp_path, random.Random(2), 10_000)
+
+    faults.report("POWER", cases, violations)
+    assert violations == 0
+
+
+def test_a_full_disk_stops_the_till_before_it_touches_a_card(bench, monkeypatch):
+    """B13: stop selling before touching a card."""
+    bench.issue("10086", 28_40)
+    with bench.parts.store.reading() as db:
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+        db.execute(f"PRAGMA max_page_count = {pages}")
+    broken = None
+
+    for _ in range(200):
+        bench.skip(11)
+        broken = bench.sell("10086", 1)
+        if bench.face.led == "E 14  ":
+            break
+
+    assert bench.shown[:2] == ("E 14  ", "停止脱机消费")
+    assert bench.sounds == ["ALARM"]
+    assert broken.refusal is None
+    with bench.parts.store.reading() as db:
+        db.execute("PRAGMA max_page_count = 1000000")
+    bench.skip(11)
+    assert bench.sell("10086", 2).ending.value == "paid"
+    bench.report()
+    assert bench.account("10086").book_fen == bench.card_fen("10086")
+
+
+def test_a_broken_journal_at_the_start_sells_nothing(bench):
+    bench.issue("10086", 28_40)
+    bench.cut_power()
+    journal = next(bench.folder.glob("*.journal"))
+    journal.write_bytes(b"not a database at all" * 500)
+    for rest in bench.folder.glob("*.journal-*"):
+        rest.unlink()
+    bench.start()
+
+    tapped = bench.sell("10086", 5_50)
+
+    assert bench.shown[:2] == ("E 14  ", "停止脱机消费")
+    assert (tapped.key, bench.card_fen("10086")) == (None, 28_40)
+
+
+def test_a_copy_of_the_journal_is_readable(path, tmp_path):
+    store, journal = opened(path)
+    sell_offline(journal)
+    store.close()
+    shutil.copy(path, tmp_path / "copy")
+
+    store, again = opened(tmp_path / "copy")
+
+    assert again.last_record() == journal_tail(again)
+    store.close()
+
+
+def journal_tail(journal: Journal) -> tuple[int, str]:
+    last = journal.unsent(200)[-1]
+    return last["seq"], last["mac"]
