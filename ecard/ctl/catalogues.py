@@ -33,6 +33,12 @@ def complaints(source: Path) -> list[str]:
     ]
 
 
+def sources() -> list[Path]:
+    """Every catalogue of the project: the common one and those of the rooms."""
+    found = [*ROOT.glob("locale/*/LC_MESSAGES/*.po"), *ROOT.glob("[!.]*/locale/*/LC_MESSAGES/*.po")]
+    return sorted(found)
+
+
 def read_entries(source: Path) -> Entries:
     """The entries of a `.po` file; fuzzy ones count as not translated, obsolete ones are comments."""
     entries: Entries = {}
@@ -95,7 +101,7 @@ def _shown(key: str) -> str:
 
 def main() -> None:
     """Compile every catalogue of the project."""
-    for source in sorted(ROOT.glob("locale/*/LC_MESSAGES/*.po")):
+    for source in sources():
         source.with_suffix(".mo").write_bytes(compile_entries(read_entries(source)))
 
 

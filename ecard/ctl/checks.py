@@ -53,8 +53,7 @@ def _commands() -> list[tuple[str, list[str], dict[str, str]]]:
 
 
 def _stale_catalogues() -> list[str]:
-    sources = sorted(ROOT.glob("locale/*/LC_MESSAGES/*.po"))
-    return [complaint for source in sources for complaint in catalogues.complaints(source)]
+    return [complaint for source in catalogues.sources() for complaint in catalogues.complaints(source)]
 
 
 def _long_files() -> list[str]:
