@@ -1,7 +1,7 @@
 """Reading what is to be compared: one statement finds the accounts that need a look, a few more tell all about them.
 
-The first passes over every account once and touches a card's JSON columns only where they hold something; it knows no
-rule and no bound, those are in ``purse.rules``.
+The first passes over every account once and opens a card's JSON columns only where something else was level; it knows
+no rule and no bound, those are in ``purse.rules``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from reconciliation.models import CaseState
 from transactions.mirror import read_side
 from transactions.models import CardFinding, Entry, OutcomeNote, entry_id
 
-SCREEN = """
-    SELECT count(card.id),
-        array_agg(account.id) FILTER (WHERE account.book_fen < 0
-            OR account.book_fen <> card.load_total_fen - card.spend_total_fen
-            OR card.late_fen <> 0
-            OR card.legs <> '{}')
+DIFFERING = """
+    SELECT account.id
     FROM accounts_account account
     LEFT JOIN accounts_card card ON card.account_id = account.id AND card.life IN ('issued', 'active')
+    WHERE account.book_fen < 0
+        OR account.book_fen <> card.load_total_fen - card.spend_total_fen
+        OR card.late_fen <> 0
+        OR card.legs <> '{}'
 """
+LIVE_CARDS = "SELECT count(*) FROM accounts_card WHERE life IN ('issued', 'active')"
 UNSETTLED = """
     SELECT account_id FROM reconciliation_case WHERE state = 'open'
     UNION
@@ -44,8 +45,9 @@ FACTS = """
     WHERE account.id = ANY(%s)
     ORDER BY account.id
 """
-SCREEN_TIMEOUT = "10min"
-"""Passing over a whole university takes longer than a tap may."""
+SCREEN_SETTINGS = {"statement_timeout": "10min", "enable_hashjoin": "off", "jit": "off"}
+"""Passing over a whole university takes longer than a tap may; and both tables come in the order of the account from
+their indexes, so walking them in step is twice as fast as hashing a million rows (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,15 @@ class Screened:
 def screen() -> Screened:
     """Find every account whose card, cases or findings need a look."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [SCREEN_TIMEOUT])
-        cursor.execute(SCREEN)
-        compared, differing = cursor.fetchone()
+        for name, value in SCREEN_SETTINGS.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+        cursor.execute(LIVE_CARDS)
+        compared = cursor.fetchone()[0]
+        cursor.execute(DIFFERING)
+        differing = [row[0] for row in cursor.fetchall()]
         cursor.execute(UNSETTLED)
         unsettled = [row[0] for row in cursor.fetchall()]
-    return Screened(compared, tuple(sorted({*(differing or ()), *unsettled})))
+    return Screened(compared, tuple(sorted({*differing, *unsettled})))
 
 
 def read(account_ids: Sequence[int]) -> list[Compared]:

@@ -15,7 +15,7 @@ from itertools import count
 from django.db import connection, transaction
 
 from accounts.models import Account, Campus, Card, Holder
-from transactions.models import Merchant, entry_id
+from transactions.models import Entry, Merchant, Reversal, entry_id
 
 NOW = datetime.now(UTC)
 LONG_AGO = timedelta(hours=1)
@@ -25,8 +25,9 @@ ENTRY = """
     INSERT INTO transactions_entry (id, account_id, seq, kind, book_change_fen, unclaimed_change_fen, book_after_fen,
         unclaimed_after_fen, contra, contra_ref, source_key, card_id, purse_side, purse_seq, occurred_at, posted_at,
         day, terminal_id, mode, reverses, corrects)
-    SELECT %(id)s, %(account)s, %(seq)s, %(kind)s, %(fen)s, %(unclaimed)s, %(after)s, %(unclaimed_after)s, %(contra)s,
-        %(ref)s, %(key)s, %(card)s, %(side)s, %(purse_seq)s, %(at)s, moment, (moment AT TIME ZONE 'Asia/Shanghai')::date,
+    SELECT %(id)s, %(account)s, %(seq)s, %(kind)s, %(fen)s, %(unclaimed)s, %(after)s, %(unclaimed_after)s,
+        %(contra)s, %(ref)s, %(key)s, %(card)s, %(side)s, %(purse_seq)s, %(at)s, moment,
+        (moment AT TIME ZONE 'Asia/Shanghai')::date,
         %(terminal)s, %(mode)s, %(reverses)s, NULL
     FROM (SELECT clock_timestamp() AS moment) AS clock
 """
@@ -95,6 +96,16 @@ class Book:
 
     def subsidy(self, fen: int) -> int:
         return self._post("subsidy", 0, unclaimed=fen)
+
+    def bank_load(self, fen: int) -> int:
+        return self._on_card("load", "bank_load", fen, fen, written=True, at=NOW - LONG_AGO)
+
+    def take_back(self, entry_seq: int) -> int:
+        """撤销 at a till that may not load: the money waits unclaimed."""
+        sale = Entry.objects.get(id=entry_id(self.account.id, entry_seq))
+        seq = self._post("void", 0, unclaimed=-sale.book_change_fen, reverses=sale.id)
+        Reversal.objects.create(entry_id=sale.id, reversed_by=entry_id(self.account.id, seq))
+        return seq
 
     # ------------------------------------------------------------------------------------------ away from the book
 
