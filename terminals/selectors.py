@@ -113,7 +113,7 @@ def recent_events(*, since: datetime) -> QuerySet[SecurityEvent]:
 
 def unsent_total() -> int:
     """How many offline records the terminals said they still hold."""
-    return TerminalContact.objects.aggregate(total=Coalesce(Sum("unsent"), 0))["total"]
+    return int(TerminalContact.objects.aggregate(total=Coalesce(Sum("unsent"), 0))["total"])
 
 
 def _days(heard_at: datetime | None, now: datetime) -> int | None:
