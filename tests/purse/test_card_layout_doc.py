@@ -1,4 +1,4 @@
-"""docs/card-layout.md says what the program writes: its example is computed anew from the inputs that stand beside it."""
+"""docs/card-layout.md says what the program writes: its example is computed anew from the inputs beside it."""
 
 from __future__ import annotations
 
