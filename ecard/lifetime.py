@@ -1,8 +1,12 @@
-"""A child process that does not outlive its parent, however the parent ended."""
+"""A child process that does not outlive its parent, however the parent ended.
+
+For a program that is not ours: `python -m ecard.lifetime PROGRAM …` becomes that program.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 
@@ -16,3 +20,13 @@ def end_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def bound(command: list[str]) -> list[str]:
+    """The command line that runs `command` so that it ends with whoever starts it."""
+    return [sys.executable, "-m", "ecard.lifetime", *command]
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    os.execvp(sys.argv[1], sys.argv[1:])

@@ -51,7 +51,9 @@ def demo(arguments: list[str]) -> int:
     environment.ensure(environment.RUNTIME)
     cluster = _test_cluster if "--once" in arguments else _local_cluster
     variables = _with_demo_keys(_with_database(cluster))
-    migrated = subprocess.run(_manage("migrate", "--verbosity", "0"), env=variables, check=False)
+    # The child inherits the lock that keeps the server running, should this process be killed meanwhile.
+    command = _manage("migrate", "--verbosity", "0")
+    migrated = subprocess.run(command, env=variables, close_fds=False, check=False)
     if migrated.returncode != 0:
         return migrated.returncode
     return _become(_manage("demo", *arguments), variables)

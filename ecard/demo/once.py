@@ -17,6 +17,7 @@ from django.test.client import Client
 
 from ecard.demo.stage import NotReady, Stage
 from ecard.demo.story import CONSUMPTION_PIN, QUERY_PIN
+from ecard.lifetime import bound
 
 Seen = dict[str, Any]
 RESULT_S = 30.0
@@ -173,7 +174,7 @@ STEPS = (
 def play(stage: Stage) -> dict[str, Any]:
     """Play every step and report what was expected and what was seen. The shape is fixed (docs)."""
     till = subprocess.Popen(
-        stage.till_command("--console", "json"),
+        bound(stage.till_command("--console", "json")),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

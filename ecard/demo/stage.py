@@ -18,6 +18,7 @@ from django.conf import settings
 
 from accounts.actors import Actor
 from accounts.wiring import now
+from ecard.lifetime import bound
 from terminals.models import Terminal
 from terminals.services import enrolment, hotlist
 
@@ -83,7 +84,7 @@ class Stage:
 
     def start(self, command: list[str]) -> subprocess.Popen[bytes]:
         """Start a further part."""
-        child = subprocess.Popen(command, start_new_session=True)
+        child = subprocess.Popen(bound(command), start_new_session=True)
         self._children.append(child)
         return child
 
@@ -100,7 +101,7 @@ class Stage:
         ]
         environment = os.environ | {"SITE_URL": self.url}
         server = subprocess.Popen(
-            command, start_new_session=True, env=environment, cwd=settings.BASE_DIR, stdout=sys.stderr
+            bound(command), start_new_session=True, env=environment, cwd=settings.BASE_DIR, stdout=sys.stderr
         )
         self._children.append(server)
         deadline = time.monotonic() + READY_S

@@ -46,3 +46,24 @@ def test_a_worker_does_not_outlive_its_killed_server():
         while is_running(worker) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not is_running(worker)
+
+
+def test_a_program_that_is_not_ours_is_bound_in_the_same_way():
+    starts = "import subprocess, sys\nfrom ecard.lifetime import bound\n"
+    starts += "child = subprocess.Popen(bound(['sleep', '60']))\nprint(child.pid, flush=True)\nchild.wait()\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", starts], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as parent:
+        program = int(parent.stdout.readline())
+        wait_until(lambda: Path(f"/proc/{program}/comm").read_text() == "sleep\n")
+
+        os.kill(parent.pid, signal.SIGKILL)
+
+        wait_until(lambda: not is_running(program))
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
