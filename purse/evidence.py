@@ -3,12 +3,12 @@
 Each side of a purse (spend, load) only ever grows. The *floor* is the last state that nothing can take back; *told*
 images are slot writes handed to a terminal whose fate is not certain yet; *legs* are book entries that ride on them.
 A torn EEPROM cell can read old today and new tomorrow, so a sighting alone shows, and only an outcome or a later
-write on top confirms (docs/decisions/0003).
+write on top confirms (docs/decisions/0006).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -79,10 +79,38 @@ class SideMirror:
         """Whether the last sighting showed an image that nobody has confirmed; its cells may yet turn."""
         return self.shown.seq != self.floor.seq
 
+    def may_be_written(self, seq: int, slot: int) -> bool:
+        """Whether a told image may still go to the card: it adds to what the card shows now just what that lacks."""
+        image = next((image for image in self.told if image.seq == seq > self.shown.seq), None)
+        lacking_fen = sum(leg.fen for leg in self.legs if not leg.shown and leg.seq <= seq)
+        return (
+            image is not None
+            and image.total_fen == self.shown.total_fen + lacking_fen
+            and slot == self.next_slot
+        )
+
     @property
-    def last_seq(self) -> int:
-        """The highest sequence number that is taken."""
-        return max([self.shown.seq, *(image.seq for image in self.told), *(leg.seq for leg in self.legs)])
+    def written_again(self) -> bool:
+        """Whether the slot in doubt is the one to write next, because the other holds the only certain state.
+
+        Never so for offline spending: only the card knows of it, while what an image carried is in the book.
+        """
+        return self.in_doubt and not self.shown.offline_fen
+
+    @property
+    def next_slot(self) -> int:
+        """Where the next image goes."""
+        return self.shown.slot if self.written_again else 1 - self.shown.slot
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next image.
+
+        A slot written again leaves the other one alone, and so leaves it its next number: an offline debit that was
+        torn there may turn up again.
+        """
+        taken = [self.shown.seq + self.written_again]
+        return max(taken + [image.seq for image in self.told] + [leg.seq for leg in self.legs]) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +154,9 @@ def observe(mirror: SideMirror, seen: State, ring: Iterable[RingEntry] = ()) -> 
     if seen.seq == floor.seq:
         if (seen.total_fen, seen.offline_fen, seen.stop) != (floor.total_fen, floor.offline_fen, floor.stop):
             return Finding.FORK
-        return replace(mirror, shown=seen, floor=seen, legs=_lacking(mirror.legs, seen, ring))
+        return replace(
+            mirror, shown=seen, floor=seen, legs=_seen_offline(mirror.legs, offline_sales(seen, ring))
+        )
     if seen.offline_fen == 0:
         return _observe_online_image(mirror, seen)
     return _observe_offline_spending(mirror, seen, ring)
@@ -136,11 +166,14 @@ def prove(mirror: SideMirror, state: State) -> SideMirror | Finding:
     """Take in an uploaded record of an offline sale whose write was read back: its state stood on the card for good."""
     if state.seq == mirror.floor.seq and state.total_fen != mirror.floor.total_fen:
         return Finding.FORK
-    if state.seq > mirror.shown.seq or (state.seq == mirror.shown.seq and state.total_fen != mirror.shown.total_fen):
+    if state.seq > mirror.shown.seq or (
+        state.seq == mirror.shown.seq and state.total_fen != mirror.shown.total_fen
+    ):
         seen = observe(mirror, state)
         return seen if isinstance(seen, Finding) else replace(seen, floor=seen.shown)
     if state.seq > mirror.floor.seq and state.base_fen == mirror.floor.base_fen:
-        return replace(mirror, floor=replace(state, slot=mirror.shown.slot))
+        told = tuple(image for image in mirror.told if image.seq > state.seq)
+        return replace(mirror, floor=state, told=told)
     return mirror
 
 
@@ -159,14 +192,12 @@ def confirm(mirror: SideMirror, *, seq: int, total_fen: int) -> SideMirror:
 def tell(mirror: SideMirror, *, fen: int, stop: bool = False) -> State:
     """Compose the next state to write: everything the card lacks, plus ``fen``.
 
-    A slot in doubt is written again, because the other one holds the only state that is certain. So all images told
-    since the floor go to one slot. An offline debit is never written over: only the card knows of it, while what an
-    image carried is in the book. Call after ``observe``: only a sighting knows which slot is which.
+    All images told since the floor go to one slot. Call after ``observe``: only a sighting knows which slot is which.
     """
     return State(
-        seq=mirror.last_seq + 1,
+        seq=mirror.next_seq,
         total_fen=mirror.shown.total_fen + mirror.missing_fen + fen,
-        slot=mirror.shown.slot if mirror.in_doubt and not mirror.shown.offline_fen else 1 - mirror.shown.slot,
+        slot=mirror.next_slot,
         stop=stop,
     )
 
@@ -209,36 +240,41 @@ def _observe_offline_spending(
 
     The debits themselves are not, until their records come: the last one may have been torn and turn again.
     """
-    below = [image for image in mirror.told if image.total_fen == seen.base_fen and image.seq < seen.seq]
-    if below:
-        floor, above = below[-1], below[0].seq
-    elif seen.base_fen == mirror.floor.base_fen and seen.offline_fen > mirror.floor.offline_fen:
-        floor, above = mirror.floor, -1 if mirror.floor.offline_fen else mirror.floor.seq
-    else:
+    floor, legs, sales = mirror.floor, mirror.legs, tuple(offline_sales(seen, ring))
+    bases = [image for image in mirror.told if image.total_fen == seen.base_fen and image.seq < seen.seq]
+    if floor.base_fen == seen.base_fen and floor.offline_fen < seen.offline_fen:
+        bases = [floor, *bases]
+    if not bases:
         return Finding.EXCESS
+    if sum(sale.fen for sale in sales) == seen.offline_fen:  # then the ring tells the base's number, too
+        bases = [base for base in bases if base.seq < sales[-1].card_seq][-1:] or bases
+    if bases[0] is not floor:
+        floor = bases[0]
+        legs = tuple(leg for leg in legs if leg.seq > floor.seq)
     told = tuple(image for image in mirror.told if image.seq > seen.seq)
-    legs = tuple(leg for leg in mirror.legs if not below or leg.seq > floor.seq)
-    return SideMirror(seen, floor, told, _lacking(legs, seen, ring, above=above))
+    return SideMirror(seen, floor, told, _seen_offline(legs, sales))
 
 
 def _told(mirror: SideMirror, seq: int, total_fen: int) -> State | None:
     return next((image for image in mirror.told if (image.seq, image.total_fen) == (seq, total_fen)), None)
 
 
-def _lacking(
-    legs: tuple[Leg, ...], seen: State, ring: Iterable[RingEntry], *, above: int = -1
-) -> tuple[Leg, ...]:
-    """The legs that offline spending on the card, in numbers ``above`` its online base, does not carry.
+def _seen_offline(legs: tuple[Leg, ...], sales: Iterable[RingEntry]) -> tuple[Leg, ...]:
+    """The legs, shown where the offline spending on the card carries them.
 
     A till that lost the answer wrote the same sale offline: the card's own ring names terminal, record and amount.
     """
-    written = {
-        (entry.terminal, entry.journal_seq, entry.fen)
-        for entry in ring
-        if seen.offline_fen and above < entry.card_seq <= seen.seq
-    }
-    return tuple(
-        replace(leg, shown=False)
-        for leg in legs
-        if (leg.terminal, leg.journal_seq, leg.fen) not in written
-    )
+    written = {(sale.terminal, sale.journal_seq, sale.fen) for sale in sales}
+    return tuple(replace(leg, shown=(leg.terminal, leg.journal_seq, leg.fen) in written) for leg in legs)
+
+
+def offline_sales(seen: State, ring: Iterable[RingEntry]) -> Iterator[RingEntry]:
+    """The ring's records of the sales that make up ``seen.offline_fen``, the last one first.
+
+    The ring is written before the slot, so it may also hold a sale that was torn off, and older ones.
+    """
+    left_fen = seen.offline_fen
+    for entry in sorted(ring, key=lambda entry: -entry.card_seq):
+        if entry.card_seq <= seen.seq and entry.fen <= left_fen:
+            yield entry
+            left_fen -= entry.fen

@@ -43,7 +43,7 @@ def write_sides(spend: SideMirror, load: SideMirror) -> tuple[Json, Json]:
     for side, mirror in (("spend", spend), ("load", load)):
         if mirror.legs:
             legs[side] = [_leg(leg) for leg in mirror.legs]
-        if mirror.told:
+        if mirror.told or mirror.in_doubt:
             floor = mirror.floor
             images[side] = {
                 "floor": [floor.seq, floor.total_fen, floor.offline_fen, floor.stop],

@@ -107,7 +107,7 @@ class ClassicDriver:
             self._open_to_write(uid, write.block)
             if self._link.read(write.other_block) != write.other_before:
                 return Outcome.UNKNOWN
-            if _looks_newer(self._link.read(write.block), write):
+            if not _left_by_a_tear(self._link.read(write.block), write):
                 return Outcome.UNKNOWN
         except (LinkError, KeyMissing):
             return Outcome.UNKNOWN
@@ -213,16 +213,15 @@ def _offline_money(spend: tuple[bytes, bytes]) -> bool:
     return any(raw not in (0, layout.STOP_MARK) for raw in raws)
 
 
-def _looks_newer(now: bytes, write: SlotWrite) -> bool:
-    """Another terminal may have written this slot meanwhile: a plausible later state must not be overwritten.
+def _left_by_a_tear(now: bytes, write: SlotWrite) -> bool:
+    """Whether this write alone can have left what stands in its slot now; else somebody wrote there since.
 
-    Without a MAC key this can only be judged by its numbers; a wrong yes leaves the write Unknown, which heals at the
-    next tap, while a wrong no would roll the card back.
+    No MAC key is needed: a cell cut off in an EEPROM write holds its old bit, its new bit, or the erased state. A wrong
+    no leaves the write Unknown, which the next tap heals; a wrong yes would roll the card back.
     """
-    if now in (write.before, write.image):
-        return False
-    there, ours = layout.SpendSlot.unpack(now), layout.SpendSlot.unpack(write.image)
-    return (
-        ours.seq < there.seq <= ours.seq + 64
-        and ours.total_fen <= there.total_fen < ours.total_fen + 10_000_000
-    )
+    there, old, new = (int.from_bytes(block, "big") for block in (now, write.before, write.image))
+    mixed = not (there ^ old) & (there ^ new)
+    erased_to_zeros = not there & ~old or not there & ~new
+    erased_to_ones = not old & ~there or not new & ~there
+    only_the_mac_is_wrong = now[: layout.DATA_BYTES] == write.image[: layout.DATA_BYTES]
+    return mixed or erased_to_zeros or erased_to_ones or only_the_mac_is_wrong

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from purse import layout
-from purse.evidence import RingEntry, Side, State
+from purse.evidence import RingEntry, Side, SideMirror, State, offline_sales
 from purse.keys import KeyBundle, Role
 
 
@@ -58,12 +58,7 @@ class Purse:
 
     def offline_in_a_row(self) -> int:
         """How many offline sales the card remembers since its last online write (the ring holds six)."""
-        left, count = self.spend.offline_fen, 0
-        for entry in sorted(self.ring, key=lambda entry: -entry.card_seq):
-            if left <= 0 or entry.card_seq != self.spend.seq - count:
-                break
-            left, count = left - entry.fen, count + 1
-        return count
+        return sum(1 for _ in offline_sales(self.spend, self.ring))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +184,9 @@ def offline_state(purse: Purse, fen: int) -> State:
     return State(spend.seq + 1, spend.total_fen + fen, 1 - spend.slot, spend.offline_fen + fen)
 
 
-def is_worn(state: State) -> bool:
-    """True when no sequence number is left for one more write (layout.SEQ_LAST)."""
-    return state.seq >= layout.SEQ_LAST
+def is_worn(side: State | SideMirror) -> bool:
+    """True when no sequence number is left for one more write (layout.SEQ_LAST), also after a tear that took one."""
+    return (side.seq + 1 if isinstance(side, State) else side.next_seq) > layout.SEQ_LAST
 
 
 def load_sector() -> int:

@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from django.db import connection
-from psycopg.types.numeric import Int8
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg.types.numeric import Int8Dumper
 
 from purse.evidence import State
 from transactions.ledger import sql
@@ -28,6 +28,8 @@ from transactions.ledger.shapes import (
     Change,
     NewAnswer,
     NewEntry,
+    NotAdmitted,
+    Prelude,
     TapFacts,
     Written,
 )
@@ -42,6 +44,8 @@ __all__ = [
     "Change",
     "NewAnswer",
     "NewEntry",
+    "NotAdmitted",
+    "Prelude",
     "TapFacts",
     "Written",
     "confirm",
@@ -53,17 +57,20 @@ __all__ = [
 ]
 
 
-def read_by_uid(uid: bytes, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...] = ()) -> TapFacts:
+def read_by_uid(
+    uid: bytes, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...] = (), prelude: Prelude | None = None
+) -> TapFacts:
     """Everything about the card with this UID (the live one first) and this operation key, in one SELECT.
 
-    ``confirmed`` names operations whose write was read back; those on this very card are taken in at once.
+    ``confirmed`` names operations whose write was read back; those on this very card are taken in at once. Raises
+    ``NotAdmitted`` when a ``prelude`` was given and did nothing.
     """
-    return _read(sql.FACTS_BY_UID, uid.hex().upper(), key, confirmed)
+    return _read(sql.FACTS_BY_UID, uid.hex().upper(), key, confirmed, prelude)
 
 
 def read_by_card(card_id: int, key: uuid.UUID) -> TapFacts:
     """The same for a known card row."""
-    return _read(sql.FACTS_BY_CARD, card_id, key, ())
+    return _read(sql.FACTS_BY_CARD, card_id, key, (), None)
 
 
 def write(change: Change) -> Written:
@@ -96,9 +103,10 @@ def remember_refusal(answer: NewAnswer, now: datetime) -> None:
     _run(text, params)
 
 
-def confirm(keys: tuple[uuid.UUID, ...]) -> None:
-    """Settle the cards of operations whose write was read back, waiting for nobody who is busy."""
-    _run(sql.CONFIRM_ALONE, {"confirmed": _array(keys), "card_id": None})
+def confirm(keys: tuple[uuid.UUID, ...]) -> frozenset[uuid.UUID]:
+    """Settle the cards of operations whose write was read back; returns the keys of cards that somebody else holds."""
+    busy = _run(sql.CONFIRM_ALONE, {"confirmed": _array(keys)})[0]
+    return frozenset(busy or ())
 
 
 def lock(account_id: int) -> None:
@@ -106,9 +114,17 @@ def lock(account_id: int) -> None:
     _run("SELECT 1 FROM accounts_account WHERE id = %(id)s FOR NO KEY UPDATE", {"id": account_id})
 
 
-def _read(text: str, which: object, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...]) -> TapFacts:
-    row = _fetch(text, {"which": which, "key": key, "confirmed": _array(confirmed)})
-    if row is None:
+def _read(
+    text: str, which: object, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...], prelude: Prelude | None
+) -> TapFacts:
+    params = {"which": which, "key": key, "confirmed": _array(confirmed)}
+    if prelude is None:
+        row = _fetch(text, params)
+    else:
+        row = _run(sql.after_prelude(prelude.ctes, text), params | prelude.params)
+        if not row[-1]:
+            raise NotAdmitted
+    if row is None or row[0] is None:
         known = _fetch(sql.ANSWER, {"key": key})
         return TapFacts(None, None, AnswerFacts(bytes(known[0]), json.loads(known[1])) if known else None)
     legs, images = json.loads(row[22]), json.loads(row[23])  # Django's connections leave JSON as text
@@ -246,17 +262,16 @@ def _run(text: str, params: dict[str, Any]) -> tuple[Any, ...]:
 def _fetch(text: str, params: dict[str, Any]) -> tuple[Any, ...] | None:
     """Run one prepared statement with server-side binding; Django's own cursors do neither."""
     numbered, names = _numbered(text)
-    connection.ensure_connection()
-    raw: psycopg.Connection[tuple[Any, ...]] = connection.connection
-    raw.prepare_threshold = 0
-    with connection.wrap_database_errors, psycopg.RawCursor(raw) as cursor:
-        cursor.execute(numbered, [_typed(params[name]) for name in names])
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    raw: psycopg.Connection[tuple[Any, ...]] = database.connection
+    if raw.prepare_threshold != 0:
+        # Every integer goes as bigint: psycopg would choose a type by its size, and PostgreSQL plan anew for each.
+        raw.prepare_threshold = 0
+        raw.adapters.register_dumper(int, Int8Dumper)
+    with database.wrap_database_errors, psycopg.RawCursor(raw) as cursor:
+        cursor.execute(numbered, [params[name] for name in names])
         return cursor.fetchone()
-
-
-def _typed(value: object) -> object:
-    """Send every integer as bigint: psycopg would choose a type by its size, and PostgreSQL plan anew for each."""
-    return Int8(value) if type(value) is int else value
 
 
 @lru_cache(maxsize=64)

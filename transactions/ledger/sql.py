@@ -26,6 +26,15 @@ FACTS_BY_CARD = _FACTS.format(where="c.id = %(which)s")
 
 ANSWER = "SELECT asked, reply FROM transactions_answer WHERE key = %(key)s"
 
+
+def after_prelude(ctes: str, facts: str) -> str:
+    """The facts behind common table expressions that must act first; one row comes back even for an unknown card."""
+    return (
+        f"WITH {ctes} SELECT f.*, p.done FROM (SELECT count(*) AS done FROM advanced) AS p"
+        f" LEFT JOIN LATERAL ({facts}) AS f ON true"
+    )
+
+
 INSERT_ANSWER = """
     INSERT INTO transactions_answer (key, op, asked, account_id, card_id, entry_seq, terminal_id, journal_seq, told,
         reply, answered_at)
@@ -49,6 +58,7 @@ MIRRORED = """, mirrored AS (
             seen_terminal = coalesce(%(seen_terminal)s, seen_terminal),
             seen_place = CASE WHEN %(seen_at)s::timestamptz IS NULL THEN seen_place ELSE %(seen_place)s END
         FROM moved WHERE accounts_card.id = %(card_id)s
+        RETURNING 1
     )"""
 
 POSTED = """, posted AS (
@@ -86,11 +96,12 @@ REVERSED = """, reversed AS (
     )"""
 
 # The outcome of the till's sale before this one rides along. It touches another card, so a card that somebody else
-# holds is skipped rather than waited for: its own tap settles it, or the till reports again.
-CONFIRMED = """, free AS (
+# holds is skipped rather than waited for: its own tap settles it, or the till reports again. The tap's own card is
+# locked before, so two tills that settle each other's cards cannot wait for each other.
+_CONFIRMED = """, free AS (
         SELECT w.key, c.id, w.told FROM transactions_answer w
         JOIN accounts_card c ON c.id = w.card_id
-        WHERE w.key = ANY(%(confirmed)s::uuid[]) AND w.card_id IS DISTINCT FROM %(card_id)s
+        WHERE w.key = ANY(%(confirmed)s::uuid[]) AND {others}
         FOR UPDATE OF c SKIP LOCKED
     ), settled AS (
         UPDATE accounts_card c SET
@@ -105,11 +116,20 @@ CONFIRMED = """, free AS (
             images = CASE WHEN {spend} THEN CASE WHEN {load} THEN c.images - 'spend' - 'load' ELSE c.images - 'spend'
                 END WHEN {load} THEN c.images - 'load' ELSE c.images END
         FROM free WHERE c.id = free.id AND ({spend} OR {load})
-    )""".format(
-    spend="coalesce((c.images->'spend'->'told'->-1->>0) = (free.told->'spend'->>0), false)",
-    load="coalesce((c.images->'load'->'told'->-1->>0) = (free.told->'load'->>0), false)",
+    )"""
+_TOLD_LAST = {
+    "spend": "coalesce((c.images->'spend'->'told'->-1) - 2 = (free.told->'spend') - 2, false)",
+    "load": "coalesce((c.images->'load'->'told'->-1) - 2 = (free.told->'load') - 2, false)",
+}
+CONFIRMED = _CONFIRMED.format(
+    others="w.card_id IS DISTINCT FROM %(card_id)s AND (SELECT count(*) FROM mirrored) = 1", **_TOLD_LAST
 )
 
 RESULT = " SELECT (SELECT count(*) FROM moved)"
 RESULT_CONFIRMED = ", (SELECT array_agg(key) FROM free)"
-CONFIRM_ALONE = "WITH nothing AS (SELECT 1)" + CONFIRMED + " SELECT count(*) FROM free"
+CONFIRM_ALONE = (
+    "WITH nothing AS (SELECT 1)"
+    + _CONFIRMED.format(others="true", **_TOLD_LAST)
+    + """ SELECT array_agg(w.key) FROM transactions_answer w
+        WHERE w.key = ANY(%(confirmed)s::uuid[]) AND w.card_id IS NOT NULL AND w.key NOT IN (SELECT key FROM free)"""
+)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from purse.procedures import CardDamaged, ForeignCard, decode, is_worn
+from dataclasses import replace
+
+from purse.procedures import is_worn
 from purse.rules import DebitFacts, Pin, Refusal, refuse_debit, refuse_standing
-from transactions import ledger
 from transactions.days import local_day
 from transactions.ledger import NewAnswer, TapFacts
 from transactions.services.orders import BookContext, TapOrder, TapReply
 from transactions.services.plan import Plan
-from transactions.services.running import Decision, run
+from transactions.services.running import Decision, reader, run
 from transactions.services.sighting import Sighted, look
 
 OP = "debit"
@@ -25,7 +26,7 @@ def debit(order: TapOrder, *, book: BookContext) -> TapReply:
     reply = run(
         order,
         book.now,
-        read=lambda: ledger.read_by_uid(order.card.uid, order.key, order.confirmed),
+        read=reader(order),
         decide=lambda facts: _decide(facts, order, book, pins),
     )
     return fresh(reply, order, book) if reply.replay else reply
@@ -67,7 +68,7 @@ def _decide(facts: TapFacts, order: TapOrder, book: BookContext, pins: _PinOnce)
         spent_today_fen=plan.spent_today_fen,
         limit_fen=sighted.account.limit_fen,
         pin=pin,
-        card_worn=is_worn(sighted.purse.spend),
+        card_worn=is_worn(sighted.card.spend),
     )
     refusal = refuse_debit(debit_facts, book.policy)
     if refusal is None:
@@ -117,9 +118,8 @@ def refuse_unknown(op: str, refusal: Refusal, order: TapOrder) -> Decision:
 
 
 def fresh(reply: TapReply, order: TapOrder, book: BookContext) -> TapReply:
-    """A stored answer for a card that may have moved on since: never write an image that it has gone past."""
-    try:
-        purse = decode(order.card, book.keys)
-    except (ForeignCard, CardDamaged):
-        return reply
-    return reply.without_stale_writes(spend_seq=purse.spend.seq, load_seq=purse.load.seq)
+    """A stored answer for a card that may have moved on since: only images that are still open there are written."""
+    sighted = look(ledger.read_by_uid(order.card.uid, order.key), order.card, book.keys, book.policy)
+    if isinstance(sighted, Refusal) or sighted.finding is not None:
+        return replace(reply, writes=())
+    return reply.only_open_writes(spend=sighted.card.spend, load=sighted.card.load)

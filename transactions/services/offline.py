@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from accounts.models import LIVE_CARD
-from purse.evidence import Finding, SideMirror, State, observe, written_offline
+from purse.evidence import Finding, SideMirror, State, prove, written_offline
 from purse.policy import Policy
 from transactions import ledger
 from transactions.days import local_day
@@ -75,7 +75,7 @@ def post_offline(sale: OfflineSale, *, till: Till, policy: Policy, now: datetime
         return Posting.POSTED
     if reply.refusal is not None:
         return Posting.SUSPECT
-    _settle_same_key(sale, now)
+    _settle_same_key(sale, till, now)
     return Posting.DUPLICATE
 
 
@@ -87,7 +87,7 @@ def _decide(facts: TapFacts, sale: OfflineSale, order: TapOrder, now: datetime) 
     account, card = facts.account, facts.card
     if account is None or card is None or card.life not in LIVE_CARD or not sale.certain:
         raise _Unclear(str(sale.key))
-    spend = _take_in(card, sale)
+    spend = prove(card.spend, sale.state)
     if isinstance(spend, Finding):
         raise _Unclear(spend.value)
     seq, today = account.entry_seq + 1, local_day(now)
@@ -133,23 +133,18 @@ def _decide(facts: TapFacts, sale: OfflineSale, order: TapOrder, now: datetime) 
     return Decision(reply, change)
 
 
-def _take_in(card: CardFacts, sale: OfflineSale) -> SideMirror | Finding:
-    """A record later than the last sighting shows more of the card; an earlier one is contained in it already."""
-    if sale.card_seq_after <= card.spend.shown.seq:
-        return card.spend
-    return observe(card.spend, sale.state)
-
-
-def _settle_same_key(sale: OfflineSale, now: datetime) -> None:
+def _settle_same_key(sale: OfflineSale, till: Till, now: datetime) -> None:
     """The answer of an online debit was lost and the till wrote the card offline: its leg is on the card after all."""
     for _ in range(8):
         facts = ledger.read_by_uid(sale.uid, sale.key)
         if facts.account is None or facts.card is None or facts.answer is None:
             return
-        leg = next((leg for leg in facts.card.spend.legs if leg.journal_seq == sale.journal_seq), None)
+        wanted = (till.id, sale.journal_seq)
+        legs = (leg for leg in facts.card.spend.legs if (leg.terminal, leg.journal_seq) == wanted)
+        leg = next(legs, None)
         if leg is None or not sale.certain:
             return
-        spend = _take_in(facts.card, sale)
+        spend = prove(facts.card.spend, sale.state)
         if isinstance(spend, Finding):
             return
         account = facts.account

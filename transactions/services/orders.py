@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from accounts.services.passwords import PinVerdict
-from purse.evidence import Side
+from purse.evidence import Side, SideMirror
 from purse.keys import KeyBundle
 from purse.policy import Policy
 from purse.procedures import RawCard
 from purse.rules import Refusal
+from transactions.ledger import Prelude
 
 NO_CARD = RawCard(b"", b"", (b"", b""), (b"", b""))
 """For operations of a till that no card takes part in."""
@@ -54,6 +55,8 @@ class TapOrder:
     pin: str | None = field(default=None, repr=False)
     confirmed: tuple[uuid.UUID, ...] = ()
     """Earlier operations of this till whose card write was read back."""
+    prelude: Prelude | None = None
+    """What must happen with the first look at the book; ``NotAdmitted`` when it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,13 @@ class TapReply:
             replay=True,
         )
 
-    def without_stale_writes(self, *, spend_seq: int, load_seq: int) -> TapReply:
-        """Drop images that this card has already, or has gone past: writing one again would roll it back."""
-        newest = {Side.SPEND: spend_seq, Side.LOAD: load_seq}
-        return replace(self, writes=tuple(w for w in self.writes if w.seq > newest[w.side]))
+    def only_open_writes(self, *, spend: SideMirror, load: SideMirror) -> TapReply:
+        """Drop images that this card has already, or has gone past: writing one again would roll it back.
+
+        The mirrors are as a new sighting left them. An offline sale may have taken the place of an image whose number
+        is the higher one.
+        """
+        mirrors = {Side.SPEND: spend, Side.LOAD: load}
+        return replace(
+            self, writes=tuple(w for w in self.writes if mirrors[w.side].may_be_written(w.seq, w.slot))
+        )

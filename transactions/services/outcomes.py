@@ -43,15 +43,14 @@ def report_outcomes(reports: Sequence[Report], *, till: Till, now: datetime) -> 
     """
     try:
         written = tuple(report.key for report in reports if report.outcome is CardWrite.WRITTEN)
-        if written:
-            ledger.confirm(written)
+        busy = ledger.confirm(written) if written else frozenset()
         for report in reports:
             if report.outcome is CardWrite.ABANDONED:
                 give_up(report.key, till=till, now=now)
         _note([report for report in reports if report.outcome is not CardWrite.WRITTEN], till=till, now=now)
     except OperationalError as error:
         raise Busy(sqlstate(error) or "connection") from error
-    return tuple(report.key for report in reports)
+    return tuple(report.key for report in reports if report.key not in busy)
 
 
 def _note(reports: Sequence[Report], *, till: Till, now: datetime) -> None:

@@ -50,7 +50,7 @@ class Plan:
     def may_load(self) -> bool:
         """Whether money may be put on the card at this till, in this tap."""
         allowed = self._order.till.may_claim and self._book.policy.claim_at_till
-        return allowed and not is_worn(self._seen.purse.load)
+        return allowed and not is_worn(self._seen.card.load)
 
     def claimable_fen(self) -> int:
         """Unclaimed money that can ride on this tap, as far as the purse may be filled."""
@@ -199,7 +199,7 @@ class Plan:
         )
 
     def _tell_spend(self, fen: int, *, entry: int | None = None, stop: bool = False) -> int:
-        if is_worn(self._seen.purse.spend):
+        if is_worn(self._spend):
             return self._seen.purse.spend.seq
         state = tell(self._spend, fen=fen, stop=stop)
         self._spend = with_told(self._spend, state, self._leg(entry, state, fen))

@@ -59,6 +59,17 @@ def run(order: TapOrder, now: datetime, read: Callable[[], TapFacts], decide: De
     raise AssertionError("unreachable")
 
 
+def reader(order: TapOrder) -> Callable[[], TapFacts]:
+    """Read by the card on the reader; what must happen with the first look is not asked of the later ones."""
+    preludes = [order.prelude]
+
+    def read() -> TapFacts:
+        prelude = preludes.pop() if preludes else None
+        return ledger.read_by_uid(order.card.uid, order.key, order.confirmed, prelude)
+
+    return read
+
+
 def sqlstate(error: DatabaseError) -> str | None:
     """The SQLSTATE that PostgreSQL gave, or None for a connection that simply broke."""
     return getattr(error.__cause__, "sqlstate", None)

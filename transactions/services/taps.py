@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from purse.rules import Refusal, refuse_standing
-from transactions import ledger
 from transactions.days import local_day
 from transactions.ledger import TapFacts
 from transactions.services.orders import BookContext, TapOrder, TapReply
 from transactions.services.plan import Plan
-from transactions.services.running import Decision, run
+from transactions.services.running import Decision, reader, run
 from transactions.services.sighting import look
 
 
@@ -20,7 +19,7 @@ def sighting(order: TapOrder, *, book: BookContext) -> TapReply:
     return run(
         order,
         book.now,
-        read=lambda: ledger.read_by_uid(order.card.uid, order.key, order.confirmed),
+        read=reader(order),
         decide=lambda facts: _decide(facts, order, book),
     )
 

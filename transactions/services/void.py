@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import IntegrityError, transaction
+
 from purse.evidence import without_leg
 from purse.rules import Refusal, refuse_standing
 from transactions import ledger
@@ -19,7 +21,7 @@ from transactions.services.debit import OP as DEBIT
 from transactions.services.debit import fresh, refuse_unknown, repair
 from transactions.services.orders import NO_CARD, BookContext, TapOrder, TapReply, Till
 from transactions.services.plan import Plan
-from transactions.services.running import TOMBSTONE, Decision, run
+from transactions.services.running import TOMBSTONE, Decision, reader, run
 from transactions.services.sighting import look
 
 OP = "void"
@@ -48,7 +50,7 @@ def void(order: TapOrder, *, of: uuid.UUID, book: BookContext) -> TapReply:
     reply = run(
         order,
         book.now,
-        read=lambda: ledger.read_by_uid(order.card.uid, order.key, order.confirmed),
+        read=reader(order),
         decide=lambda facts: _decide(facts, order, of, book),
     )
     return fresh(reply, order, book) if reply.replay else reply
@@ -63,10 +65,13 @@ def give_up(key: uuid.UUID, *, till: Till, now: datetime) -> None:
     order = _without_card(given_up, till, now)
     known = Answer.objects.filter(key=key).first()
     if known is None:
-        ledger.remember_refusal(_tombstone(key, till), now)
-        return
-    sale = _sale_of(known, till)
-    if sale is None or sale.taken_back or known.card_id is None:
+        try:
+            with transaction.atomic():
+                ledger.remember_refusal(_tombstone(key, till), now)
+        except IntegrityError:  # its order came in this very moment
+            known = Answer.objects.get(key=key)
+    sale = _sale_of(known, till) if known is not None else None
+    if known is None or sale is None or sale.taken_back or known.card_id is None:
         return
     card_id = known.card_id
     run(
