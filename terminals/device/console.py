@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from terminals.device.commands import BadCommand, Commands
-from terminals.device.sale import Ending, Tapped
 from terminals.device.station import Station
+from terminals.device.tapped import Ending, Tapped
 from terminals.device.till import Ended, Event, Shows, Sounds
 
 

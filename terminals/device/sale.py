@@ -7,8 +7,6 @@ an offline sale that is on disk), and PAID is said only of a write that was read
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 from purse.keys import KeyBundle, Role
 from purse.link import CardGone, CardLink, LinkError, SeveralCards
@@ -27,77 +25,21 @@ from terminals.device import display, offline
 from terminals.device.cardwork import Work, carry_out
 from terminals.device.client import Client, NoAnswer, Rejected
 from terminals.device.clock import Clock
+from terminals.device.closing import Closing, LeftOpen
 from terminals.device.config import Config
-from terminals.device.display import Signal
 from terminals.device.hotlist import Hotlist
-from terminals.device.journal import Begun, Journal
+from terminals.device.journal import Journal
 from terminals.device.store import JournalBroken
-from terminals.messages.records import Sale
+from terminals.device.tapped import Ending, Order, Sold, Tapped, refused, stopped, torn
 from terminals.messages.signing import SignatureError, operation_text, unseal
 from terminals.messages.wire import (
     ABANDONED,
-    WRITTEN_OFFLINE,
     DebitRequest,
     OperationKey,
     SightingRequest,
     TapAnswer,
     VoidRequest,
 )
-
-AFTER_BOOT_S = 60.0
-"""How long a sale that a power cut left open waits for its card before it is reported as unknown."""
-
-
-class Ending(StrEnum):
-    """How a tap ended, in the words of the console."""
-
-    PAID = "paid"
-    PAID_OFFLINE = "paid_offline"
-    VOIDED = "voided"
-    REFUSED = "refused"
-    TORN = "torn"
-    UNKNOWN = "unknown"
-    BALANCE = "balance"
-    DOUBLE = "double"
-    """Not an ending yet: the operator is asked whether the same sale is meant again."""
-    OTHER_CARD = "other_card"
-    """Not the card that the till waits for; it was not touched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the operator wants of the next card.
-
-    ``again``: a second sale of the same amount is meant. ``only``: the UID of the card whose holder typed ``pin``.
-    """
-
-    fen: int
-    pin: str | None = field(default=None, repr=False)
-    again: bool = False
-    only: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Tapped:
-    """What came of a tap. ``work`` is what the same card must come back for."""
-
-    ending: Ending
-    signal: Signal
-    key: OperationKey | None = None
-    refusal: Refusal | None = None
-    card_fen: int | None = None
-    book_fen: int | None = None
-    uid: bytes = b""
-    work: Work | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sold:
-    """A sale that can be taken back."""
-
-    key: OperationKey
-    uid: bytes
-    fen: int
 
 
 class Sales:
@@ -117,9 +59,8 @@ class Sales:
         self._clock = clock
         self._recent: dict[tuple[bytes, int], float] = {}
         self._asking = False
-        self._left_open = {begun.key.seq: begun for begun in journal.begun()}
-        self._give_up_at = clock.mono() + AFTER_BOOT_S
-        self._drop_unwritten()
+        self._closing = Closing(journal, hotlist, clock)
+        self._left_open = LeftOpen(journal, self._closing, clock)
 
     # ------------------------------------------------------------------------------------------- what is asked
 
@@ -138,7 +79,7 @@ class Sales:
                 return self._rejected(key, answer)
             return self._follow(link, read, answer, Work(key, read.uid, order.fen))
         except JournalBroken:
-            return Tapped(Ending.REFUSED, display.journal_broken(), uid=read.uid)
+            return stopped()
 
     def void(self, link: CardLink, sold: Sold) -> Tapped:
         """Take back a sale of this till, with its card in the field. Only the server can."""
@@ -158,7 +99,7 @@ class Sales:
                 return self._rejected(key, answer)
             return self._follow(link, read, answer, Work(key, read.uid, sold.fen, void=True))
         except JournalBroken:
-            return Tapped(Ending.REFUSED, display.journal_broken(), uid=read.uid)
+            return stopped()
 
     def balance(self, link: CardLink) -> Tapped:
         """An empty tap: show what card and book hold. Writes nothing."""
@@ -171,7 +112,7 @@ class Sales:
         if isinstance(answer, TapAnswer):
             self._heard(answer)
             if answer.refusal is not None:
-                return self._refused(answer.refusal, answer=answer, uid=read.uid)
+                return refused(answer.refusal, answer=answer, uid=read.uid)
             signal = display.balance(answer.card_fen, today_fen=answer.today_fen, limit_fen=answer.limit_fen)
             return Tapped(
                 Ending.BALANCE, signal, card_fen=answer.card_fen, book_fen=answer.book_fen, uid=read.uid
@@ -189,7 +130,7 @@ class Sales:
         except SeveralCards:
             return Tapped(Ending.REFUSED, display.several_cards(), work.key, work=work)
         except LinkError:
-            return _torn(work)
+            return torn(work)
         return self._write(driver, work)
 
     def give_up(self, work: Work) -> Tapped:
@@ -199,9 +140,7 @@ class Sales:
 
     def tick(self) -> None:
         """Stop waiting for cards that a power cut parted from their sale."""
-        if self._left_open and self._clock.mono() >= self._give_up_at:
-            for begun in list(self._left_open.values()):
-                self._close_begun(begun, Outcome.UNKNOWN)
+        self._left_open.tick()
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -211,18 +150,18 @@ class Sales:
         try:
             if self._left_open:
                 uid = driver.identify()
-                self._finish_left_open(driver, uid)
+                self._left_open.finish(driver, uid)
             raw = driver.read_purse()
         except SeveralCards:
             return Tapped(Ending.REFUSED, display.several_cards(), uid=uid)
         except CardGone:
             return Tapped(Ending.TORN, display.torn(), uid=uid)
         except ForeignCard:
-            return self._refused(Refusal.FOREIGN_CARD, uid=uid)
+            return refused(Refusal.FOREIGN_CARD, uid=uid)
         except LinkError:
-            return self._refused(Refusal.UNREADABLE, uid=uid)
+            return refused(Refusal.UNREADABLE, uid=uid)
         except JournalBroken:
-            return Tapped(Ending.REFUSED, display.journal_broken(), uid=uid)
+            return stopped()
         if order is not None and order.only not in (b"", raw.uid):
             return Tapped(Ending.OTHER_CARD, display.other_card(), uid=raw.uid)
         if order is not None and not order.again and self._is_double(raw.uid, order.fen):
@@ -293,7 +232,7 @@ class Sales:
             return self._write(driver, work)
         report = carry_out(driver, work).value if work.left else None
         self._journal.end(work.key, answer.refusal.value, report=report)
-        return self._refused(answer.refusal, answer=answer, key=work.key, fen=work.fen, uid=raw.uid)
+        return refused(answer.refusal, answer=answer, key=work.key, fen=work.fen, uid=raw.uid)
 
     def _borrow(self, key: OperationKey, raw: RawCard, answer: TapAnswer) -> KeyBundle:
         """The till's card keys and, for this one answer, the LOAD key of this one card."""
@@ -318,7 +257,7 @@ class Sales:
         """The server refuses the request itself (a revoked terminal, a fault of ours): nothing moved."""
         self._journal.end(key, "rejected", report=ABANDONED)
         if error.status in (401, 403):
-            return self._refused(Refusal.TERMINAL_RIGHT, key=key)
+            return refused(Refusal.TERMINAL_RIGHT, key=key)
         return Tapped(Ending.UNKNOWN, display.no_answer(), key)
 
     # ------------------------------------------------------------------------------------------------ offline
@@ -383,9 +322,9 @@ class Sales:
         try:
             purse = decode(raw, self._card_keys)
         except ForeignCard:
-            return self._refused(Refusal.FOREIGN_CARD, uid=raw.uid)
+            return refused(Refusal.FOREIGN_CARD, uid=raw.uid)
         except CardDamaged:
-            return self._refused(Refusal.UNREADABLE, uid=raw.uid)
+            return refused(Refusal.UNREADABLE, uid=raw.uid)
         today_fen = purse.spent_on(self._clock.day())
         signal = display.balance(purse.card_fen, today_fen=today_fen, limit_fen=purse.day_limit_fen)
         return Tapped(Ending.BALANCE, signal, card_fen=purse.card_fen, uid=raw.uid)
@@ -398,13 +337,13 @@ class Sales:
         if outcome is Outcome.CONFIRMED:
             return self._done(work)
         if _is_gone(driver, work.uid):
-            return _torn(work)
+            return torn(work)
         if work.touched:
             self._end(work, Outcome.UNKNOWN)
             signal = display.refused(Refusal.UNREADABLE)
             return Tapped(Ending.UNKNOWN, signal, work.key, Refusal.UNREADABLE, uid=work.uid)
         self._end(work, Outcome.NOT_WRITTEN, given_up=True)
-        return self._refused(Refusal.UNREADABLE, key=work.key, uid=work.uid)
+        return refused(Refusal.UNREADABLE, key=work.key, uid=work.uid)
 
     def _done(self, work: Work) -> Tapped:
         self._end(work, Outcome.CONFIRMED)
@@ -430,70 +369,13 @@ class Sales:
         """
         try:
             if work.plan is None:
-                report = ABANDONED if given_up else outcome.value
-                self._journal.end(work.key, outcome.value, report=report)
+                self._closing.online(work.key, outcome, given_up=given_up)
             else:
-                self._close_offline(work.key, work.plan.sale, outcome, asked=work.asked)
+                self._closing.offline(work.key, work.plan.sale, outcome, asked=work.asked)
             if outcome is Outcome.CONFIRMED and work.spend_seq:
                 self._hotlist.saw(work.uid, work.spend_seq)
         except JournalBroken:
             return
-
-    def _close_offline(self, key: OperationKey, sale: Sale, outcome: Outcome, *, asked: bool) -> None:
-        told = {Outcome.CONFIRMED: WRITTEN_OFFLINE, Outcome.NOT_WRITTEN: ABANDONED}.get(
-            outcome, outcome.value
-        )
-        self._journal.end(
-            key,
-            outcome.value,
-            report=told if asked else None,
-            sale=offline.ended(sale, outcome),
-            clocks=self._clock.clocks(),
-            hotlist_version=self._hotlist.kept.version,
-        )
-
-    def _refused(
-        self,
-        refusal: Refusal,
-        *,
-        answer: TapAnswer | None = None,
-        key: OperationKey | None = None,
-        fen: int = 0,
-        uid: bytes = b"",
-    ) -> Tapped:
-        if answer is None:
-            return Tapped(Ending.REFUSED, display.refused(refusal), key, refusal, uid=uid)
-        funds_fen = max(0, min(answer.card_fen, answer.book_fen))
-        signal = display.refused(refusal, fen=fen, funds_fen=funds_fen, pin_left=answer.pin_left)
-        return Tapped(Ending.REFUSED, signal, key, refusal, answer.card_fen, answer.book_fen, uid)
-
-    # ------------------------------------------------------------------------------------------ after a power cut
-
-    def _drop_unwritten(self) -> None:
-        """Keys that were begun and never came to a card write: the server takes back what it may have posted."""
-        for begun in list(self._left_open.values()):
-            if not begun.writes:
-                self._journal.end(begun.key, "cut_off", report=ABANDONED)
-                del self._left_open[begun.key.seq]
-
-    def _finish_left_open(self, driver: ClassicDriver, uid: bytes) -> None:
-        """The card of a cut-off sale is back: its own sequence tells whether the write is there."""
-        for begun in [begun for begun in self._left_open.values() if begun.uid == uid.hex()]:
-            outcomes = [driver.resolve(write, uid) for write in begun.writes]
-            certain = all(outcome is Outcome.CONFIRMED for outcome in outcomes)
-            self._close_begun(begun, Outcome.CONFIRMED if certain else Outcome.UNKNOWN)
-
-    def _close_begun(self, begun: Begun, outcome: Outcome) -> None:
-        if begun.sale is None:
-            self._journal.end(begun.key, outcome.value, report=outcome.value)
-        else:
-            # Whether the server had been asked before the power went is not known: a report too many is harmless.
-            self._close_offline(begun.key, begun.sale, outcome, asked=True)
-        del self._left_open[begun.key.seq]
-
-
-def _torn(work: Work) -> Tapped:
-    return Tapped(Ending.TORN, display.torn(), work.key, book_fen=work.book_fen, uid=work.uid, work=work)
 
 
 def _is_gone(driver: ClassicDriver, uid: bytes) -> bool:

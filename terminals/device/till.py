@@ -17,7 +17,8 @@ from terminals.device import display
 from terminals.device.cardwork import Work
 from terminals.device.clock import Clock
 from terminals.device.display import Beep, Face, Signal, Sound, Words
-from terminals.device.sale import Ending, Order, Sales, Sold, Tapped
+from terminals.device.sale import Sales
+from terminals.device.tapped import Ending, Order, Sold, Tapped, stopped
 
 SHOWN_S = 4.0
 """How long a result stays after its card has left."""
@@ -177,7 +178,7 @@ class Till:
         self._quiet()
         self.card_must_leave = True
         if self._sales is None:
-            self._take_in(Tapped(Ending.REFUSED, display.journal_broken()))
+            self._take_in(stopped())
         elif self._work is not None:
             self._take_in(self._sales.resume(link, self._work))
         elif self._void is not None:

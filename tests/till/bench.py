@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from purse.keys import KeyBundle
 from purse.link import SeveralCards
 from purse.procedures import ClassicDriver, Purse, decode
 from purse.rules import Refusal
@@ -13,9 +14,9 @@ from terminals.device.clock import Clock, day_of_ms
 from terminals.device.reader.model import ClassicCard
 from terminals.device.reader.sim import SimReader, write_card
 from terminals.device.reader.tearing import Tear
-from terminals.device.sale import Ending, Tapped
 from terminals.device.station import Parts
 from terminals.device.store import Store
+from terminals.device.tapped import Ending, Tapped
 from terminals.device.till import Ended, Event, Shows, Sounds, Till
 from tests.till.university import CARD_KEYS, Served, University
 
@@ -23,7 +24,10 @@ from tests.till.university import CARD_KEYS, Served, University
 class Bench:
     """One till, moved by the test itself instead of a thread."""
 
-    def __init__(self, folder: Path, university: University, served: Served) -> None:
+    def __init__(
+        self, folder: Path, university: University, served: Served, card_keys: KeyBundle = CARD_KEYS
+    ) -> None:
+        self.card_keys = card_keys
         self.folder = folder
         self.university = university
         self.served = served
@@ -112,7 +116,9 @@ class Bench:
         """What the card holds, as a desk would read it."""
         other = SimReader(self.reader.folder)
         other.place(name)
-        return decode(ClassicDriver(other.wait_for_card(0), CARD_KEYS).read_purse(with_ring=True), CARD_KEYS)
+        return decode(
+            ClassicDriver(other.wait_for_card(0), self.card_keys).read_purse(with_ring=True), self.card_keys
+        )
 
     def card_fen(self, name: str) -> int:
         return self.purse(name).card_fen

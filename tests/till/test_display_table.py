@@ -12,7 +12,7 @@ from terminals.device import display
 from terminals.device.clock import CHINA
 from terminals.device.display import PATTERNS, Sound
 from terminals.device.reader.field import Kind
-from terminals.device.sale import Ending
+from terminals.device.tapped import Ending
 from terminals.device.till import Ended, Shows, Sounds
 from tests.till.bench import ended
 

@@ -8,7 +8,7 @@ import pytest
 
 from terminals.device.reader.field import Kind
 from terminals.device.reader.tearing import Tear
-from terminals.device.sale import Ending
+from terminals.device.tapped import Ending
 from tests import faults
 
 SALE, HELD = 5_50, 28_40

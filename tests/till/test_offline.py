@@ -10,7 +10,7 @@ import pytest
 from purse.rules import Refusal
 from terminals.device.hotlist import Hotlist
 from terminals.device.reader.tearing import Tear
-from terminals.device.sale import Ending
+from terminals.device.tapped import Ending
 from terminals.messages.upkeep import HotlistAnswer
 from tests.till.bench import ended
 
