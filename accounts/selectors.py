@@ -76,13 +76,16 @@ class AccountOverview:
     holder: HolderFacts
     card: CardFacts | None
     default_passwords: frozenset[SecretKind]
+    query_changed_at: datetime | None
+    """When the query password was last set; older sessions are over."""
 
 
 def account_overview(account_id: int, *, today: date) -> AccountOverview:
     """The overview of one account. Raises ``Account.DoesNotExist``."""
     account = Account.objects.select_related("holder__campus").get(pk=account_id)
     card = card_of(account_id)
-    defaults = Secret.objects.filter(account=account, is_default=True).values_list("kind", flat=True)
+    secrets = {secret.kind: secret for secret in Secret.objects.filter(account=account).defer("pin_hash")}
+    query = secrets.get(SecretKind.QUERY)
     return AccountOverview(
         id=account.pk,
         number=account.number,
@@ -96,7 +99,8 @@ def account_overview(account_id: int, *, today: date) -> AccountOverview:
         unclaimed_fen=account.unclaimed_fen,
         holder=holder_facts(account.holder),
         card=None if card is None else card_facts(card),
-        default_passwords=frozenset(SecretKind(kind) for kind in defaults),
+        default_passwords=frozenset(SecretKind(kind) for kind, kept in secrets.items() if kept.is_default),
+        query_changed_at=query.changed_at if query else None,
     )
 
 

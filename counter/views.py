@@ -15,7 +15,7 @@ from accounts.models import OperatorRole
 from accounts.wiring import now
 from counter.access import StaffRequest, begin, staff_required
 from counter.forms import CasesForm, StaffLoginForm
-from reconciliation.selectors import open_cases
+from reconciliation import selectors
 
 DESK = (OperatorRole.CLERK, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)
 """Who works on cases, or looks over the shoulder of those who do (reliability.md section 3)."""
@@ -56,14 +56,22 @@ def home(request: StaffRequest) -> HttpResponse:
 @staff_required(*DESK)
 @require_safe
 def cases(request: StaffRequest) -> HttpResponse:
-    """The open cases of the operator's campus; who serves all campuses may choose."""
+    """The open cases of the operator's campus (who serves all may choose), and whether the nightly run was on time."""
     own = request.user.campus
     form = CasesForm(request.GET)
     if not form.is_valid():
-        return render(request, "counter/cases.html", {"form": form, "cases": []}, status=400)
+        return render(request, "counter/cases.html", {"form": form, "refused": True}, status=400)
     campus = own or form.cleaned_data["campus"]
-    found = open_cases(campus_id=campus.pk if campus else None)
-    context = {"form": None if own else form, "campus": campus, "cases": found}
+    campus_id = campus.pk if campus else None
+    counts = selectors.open_counts(campus_id)
+    context = {
+        "form": None if own else form,
+        "campus": campus,
+        "cases": selectors.open_cases(campus_id),
+        "counts": [(mismatch.label, count) for mismatch, count in counts.items() if count],
+        "run": selectors.last_run(),
+        "late": selectors.is_late(now=now()),
+    }
     return render(request, "counter/cases.html", context)
 
 

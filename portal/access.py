@@ -61,5 +61,10 @@ def _take_in(request: HolderRequest) -> HttpResponse | None:
         return redirect(f"{reverse('portal:login')}?{urlencode({'next': request.get_full_path()})}")
     request.holder_session = session
     request.account = account_overview(session.account_id, today=local_day(moment))
+    changed_at = request.account.query_changed_at
+    if changed_at is not None and changed_at > session.since_at:
+        holder_session.sign_out(request)
+        messages.info(request, _("查询密码已修改，请用新密码登录。"))
+        return redirect("portal:login")
     request.must_change = SecretKind.QUERY in request.account.default_passwords
     return None

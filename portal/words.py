@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
@@ -61,6 +61,8 @@ def status_chip(account: AccountOverview) -> Chip:
 def difference(account: AccountOverview, card: CardFacts, items: OpenItems) -> Difference | None:
     """The difference in words, or None when card and book agree and nothing is open."""
     steps = tuple(step for step in _steps(items) if step.fen != 0)
+    if account.frozen_at is not None:  # nothing heals by itself now
+        steps = tuple(replace(step, remedy=_("由管理中心按流水核对处理")) for step in steps)
     if not steps:
         return None
     return Difference(account.book_fen, card.card_fen, steps)

@@ -22,6 +22,7 @@ from accounts.services.login import NOT_IN
 from accounts.services.passwords import NewPin, NotOffered, PinOutcome, PinVerdict
 from accounts.status import Status
 from accounts.wiring import now, secrets
+from portal import holder_session
 from portal.access import HolderRequest, holder_required
 from portal.doors import actor_of, source_of
 from portal.forms import LossForm, PasswordForm, StatementForm, StrictForm
@@ -119,6 +120,7 @@ def security(request: HolderRequest) -> HttpResponse:
         if form.is_valid():
             changed, status = _change(request, form)
             if changed:
+                holder_session.sign_in(request, request.account.id, now=now())  # every other session is over
                 messages.success(request, _("查询密码已修改。"))
                 return redirect("portal:security" if not request.must_change else "portal:overview")
     logins = [] if request.must_change else last_logins(request.account.id, newest=8)

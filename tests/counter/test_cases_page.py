@@ -14,7 +14,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import wiring
 from accounts.models import AuditEvent, Campus, Operator, OperatorRole
-from reconciliation.models import Case
+from counter.management.commands import make_operator as make_operator_command
+from reconciliation.models import Case, ReconcileRun
 from tests.campus import make_person
 from tests.portal.conftest import give_pin
 from tests.portal.conftest import sign_in as holder_sign_in
@@ -49,7 +50,12 @@ def make_case(campus: Campus, number: int, **fields) -> Case:
     moment = timezone.now()
     what = {"mismatch": "TORN", "proposal": "write_card", "at_risk_fen": 1_30} | fields
     return Case.objects.create(
-        account=account, campus=campus, evidence={}, opened_at=moment, changed_at=moment, **what
+        account=account,
+        campus=campus,
+        evidence={"book_fen": 1_10, "card_fen": 2_40, "difference_fen": 1_30},
+        opened_at=moment,
+        changed_at=moment,
+        **what,
     )
 
 
@@ -77,7 +83,7 @@ def test_a_clerk_sees_the_cases_of_the_own_campus_only(client, campuses):
     assert "20001" in page
     assert "20002" not in page
     assert "拿卡过快" in page
-    assert "¥1.30" in page
+    assert page.index("¥2.40") < page.index("¥1.10") < page.index("+¥1.30")
 
 
 def test_who_serves_all_campuses_may_choose_one(client, campuses, supervisor):
@@ -98,6 +104,18 @@ def test_says_so_when_there_is_nothing_to_do(client, supervisor):
     sign_in(client, supervisor)
 
     assert "今日无待处理" in client.get("/counter/cases/").content.decode()
+
+
+@pytest.mark.parametrize(("hours", "late"), [(25, False), (27, True)])
+def test_a_missed_night_is_announced_in_red(client, supervisor, hours, late):
+    """screens.md 6.5: cron late > 26 h red banner."""
+    moment = timezone.now() - timedelta(hours=hours)
+    ReconcileRun.objects.create(started_at=moment, finished_at=moment, compared=1)
+    sign_in(client, supervisor)
+
+    page = client.get("/counter/cases/").content.decode()
+
+    assert ("夜间对账没有按时完成" in page) is late
 
 
 def test_closed_cases_are_not_in_the_queue(client, campuses, supervisor):
@@ -260,3 +278,43 @@ class TestAuthenticator:
     def test_nobody_unknown_gets_one(self, db):
         with pytest.raises(CommandError, match="no active operator"):
             call_command("set_authenticator", "nobody")
+
+
+class TestMakeOperator:
+    """A new member of staff from the command line."""
+
+    @pytest.fixture
+    def typed(self, monkeypatch):
+        def type_in(*answers: str) -> None:
+            waiting = iter(answers)
+            monkeypatch.setattr(make_operator_command, "getpass", lambda prompt: next(waiting))
+
+        return type_in
+
+    def test_comes_in_with_what_was_typed_and_printed(self, client, campuses, typed, capsys):
+        typed(PASSWORD, PASSWORD)
+
+        call_command("make_operator", "zhao", "--role", "clerk", "--campus", "yushan", "--name", "赵敏")
+
+        operator = Operator.objects.get(username="zhao")
+        assert (operator.campus, operator.role, operator.is_staff) == (campuses[0], "clerk", False)
+        assert capsys.readouterr().out.startswith("otpauth://totp/")
+        assert sign_in(client, operator).status_code == 302
+
+    @pytest.mark.parametrize(
+        ("name", "campus", "answers", "words"),
+        [
+            ("zhao", "nowhere", (), "no campus"),
+            ("zhao", "yushan", ("short", "short"), "12"),
+            ("zhao", "yushan", (PASSWORD, "something else 77"), "differ"),
+            ("赵", "yushan", (PASSWORD, PASSWORD), "not of the form"),
+            ("li.supervisor", "yushan", (PASSWORD, PASSWORD), "taken"),
+        ],
+    )
+    def test_refuses_what_is_not_right(self, supervisor, campuses, typed, name, campus, answers, words):
+        typed(*answers)
+
+        with pytest.raises(CommandError, match=words):
+            call_command("make_operator", name, "--role", "clerk", "--campus", campus)
+
+        assert Operator.objects.count() == 1

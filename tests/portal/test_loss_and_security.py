@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.test import Client
 
 from accounts.models import Account, AuditEvent, Card, LossReport, Secret, SecretKind
 from accounts.pinhash import hash_pin
@@ -147,6 +148,19 @@ def test_the_new_password_opens_and_the_old_one_does_not(web, holder, client):
     assert "查询密码已修改" in text_of(web.get(answer.url))
     assert sign_in(client, holder, PIN).status_code == 403
     assert sign_in(client, holder, NEW_PIN).status_code == 302
+
+
+def test_every_other_session_is_over_with_the_old_password(web, holder):
+    elsewhere = Client()
+    sign_in(elsewhere, holder)
+    assert elsewhere.get("/me/").status_code == 200
+
+    change(web)
+
+    answer = elsewhere.get("/me/", follow=True)
+    assert answer.redirect_chain == [("/login/", 302)]
+    assert "查询密码已修改，请用新密码登录" in text_of(answer)
+    assert web.get("/me/").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,19 @@ def test_a_frozen_holder_reads_the_reason_what_is_blocked_and_where_to_go(web, h
     assert "8:00–11:30" in page
 
 
+def test_a_frozen_card_is_not_promised_to_heal_by_itself(web, till):
+    person = make_person(2_40)
+    give_pin(person.account)
+    till.tap(person, 1_30, leave_after=BEFORE_THE_WRITE)
+    freeze(person.account.pk, [FreezeReason.BY_HAND], by=By(Actor.system("test"), timezone.now(), "test"))
+    sign_in(web, person)
+
+    page = text_of(web.get("/me/"))
+
+    assert "由管理中心按流水核对处理" in page
+    assert "自动补扣" not in page
+
+
 def test_a_card_never_seen_has_no_balance_to_show(client, db):
     person = make_person(0)
     give_pin(person.account)
