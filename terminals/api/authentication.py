@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from terminals.api import wiring
-from terminals.api.errors import not_allowed, replayed, revoked, unauthorized
+from terminals.api.errors import ApiError, not_allowed, replayed, revoked, unauthorized
 from terminals.messages.signing import (
     Request,
     SignatureError,
@@ -43,6 +43,12 @@ class Caller:
     keys: TerminalKeys
     stamp: Stamp
     now: datetime
+    unheard: contact.Contact | None = None
+    """The contact that this call still has to note, with its own first statement."""
+
+
+NOTES_ITSELF = frozenset({Call.DEBIT})
+"""Calls on the hot path note the contact within their own first statement (``contact.prelude``)."""
 
 
 def identify(message: Request, authorization: str, *, now: datetime, monotonic_s: float) -> Identity:
@@ -77,12 +83,17 @@ def admit(identity: Identity, call: Call, *, now: datetime) -> Caller:
         raise not_allowed()
     if stamp.epoch < machine.epoch:
         _admit_old_keys(machine, call, now=now)
+    elif call in NOTES_ITSELF:
+        return Caller(machine, identity.keys, stamp, now, contact.Contact.of(stamp, now=now))
     elif not contact.advance(contact.Contact.of(stamp, now=now)):
-        events.note(
-            SecurityEventKind.REPLAY, machine.id, now=now, detail={"boot": stamp.boot, "seq": stamp.seq}
-        )
-        raise replayed(contact.last_boot(machine.id))
+        raise heard_before(machine.id, stamp, now=now)
     return Caller(machine, identity.keys, stamp, now)
+
+
+def heard_before(terminal: int, stamp: Stamp, *, now: datetime) -> ApiError:
+    """The answer to a replay, after noting it."""
+    events.note(SecurityEventKind.REPLAY, terminal, now=now, detail={"boot": stamp.boot, "seq": stamp.seq})
+    return replayed(contact.last_boot(terminal))
 
 
 def _admit_old_keys(machine: Machine, call: Call, *, now: datetime) -> None:

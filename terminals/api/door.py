@@ -21,12 +21,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import pinhash
 from accounts.wiring import now as present
-from terminals.api.authentication import Caller, admit, identify
+from terminals.api.authentication import Caller, admit, heard_before, identify
 from terminals.api.errors import ApiError, malformed, unavailable
 from terminals.messages import signing, strictjson
 from terminals.messages.signing import TerminalKeys
 from terminals.services.rights import Call
-from transactions.services.orders import Busy, KeyReused
+from transactions.services.orders import Busy, KeyReused, NotAdmitted
 
 BODY_MAX: Final = 256 * 1024
 
@@ -60,7 +60,10 @@ def signed(call: Call) -> Callable[[Handler], View]:
                 )
                 envelope.keys, envelope.nonce = identity.keys, identity.stamp.nonce
                 caller = admit(identity, call, now=now)
-                return handle(caller, strictjson.loads(message.body))
+                try:
+                    return handle(caller, strictjson.loads(message.body))
+                except NotAdmitted:
+                    raise heard_before(caller.machine.id, caller.stamp, now=now) from None
 
             return _answer(run, envelope, now=now)
 

@@ -17,7 +17,7 @@ from terminals.messages.records import UploadAnswer, UploadRequest
 from terminals.messages.taker import Taker
 from terminals.messages.upkeep import EnrolRequest, HeartbeatAnswer, HeartbeatRequest, HotlistRequest
 from terminals.messages.wire import MAX_OUTCOMES, DebitRequest, OutcomeReport, SightingRequest, VoidRequest
-from terminals.services import enrolment, hotlist, taps, uploads
+from terminals.services import contact, enrolment, hotlist, taps, uploads
 from terminals.services import heartbeat as heartbeats
 from terminals.services.rights import Call
 
@@ -112,4 +112,5 @@ def _counterpart(caller: Caller) -> taps.Counterpart:
         keys=caller.keys,
         book=wiring.book_for(caller.machine.id, now=caller.now),
         hotlist_version=wiring.registry().hotlist_version,
+        prelude=contact.prelude(caller.unheard) if caller.unheard else None,
     )

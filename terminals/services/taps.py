@@ -33,7 +33,7 @@ from transactions.services import debit as debits
 from transactions.services import offline, outcomes
 from transactions.services import taps as sightings
 from transactions.services import void as voids
-from transactions.services.orders import BookContext, TapOrder, TapReply, TellWrite, Till
+from transactions.services.orders import BookContext, Prelude, TapOrder, TapReply, TellWrite, Till
 
 LATEST_MS: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 AGE_MAX: Final = timedelta(days=400)
@@ -48,6 +48,8 @@ class Counterpart:
     keys: TerminalKeys
     book: BookContext
     hotlist_version: int
+    prelude: Prelude | None = None
+    """The note of this contact, if it has to be made with the first statement."""
 
     @property
     def till(self) -> Till:
@@ -177,6 +179,7 @@ def _order(
         till=of.till,
         pin=pin,
         confirmed=tuple(_key(report, of) for report in written),
+        prelude=of.prelude,
     )
 
 

@@ -10,6 +10,21 @@ from typing import Any
 from purse.evidence import SideMirror
 
 
+class NotAdmitted(Exception):
+    """The prelude of a read changed no row: whoever asks was heard before. Nothing was read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prelude:
+    """Something that must happen once before the facts are read, in the same round trip (a terminal's contact).
+
+    ``ctes`` is the text of common table expressions, fixed in code, of which ``advanced`` returns a row if it did.
+    """
+
+    ctes: str
+    params: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
     """The account row as read; every change must still find ``version``."""

@@ -13,7 +13,8 @@ _FACTS = """
         c.id, c.life, c.lost, c.expires_on, c.late_fen, c.spend_seq, c.spend_total_fen, c.offline_spent_fen,
         c.stop_marked, c.load_seq, c.load_total_fen, c.legs, c.images,
         w.asked, w.reply,
-        (SELECT jsonb_agg(told) FROM transactions_answer p WHERE p.key = ANY(%(confirmed)s::uuid[]) AND p.card_id = c.id)
+        (SELECT jsonb_agg(told) FROM transactions_answer p
+            WHERE p.key = ANY(%(confirmed)s::uuid[]) AND p.card_id = c.id) AS confirmed
     FROM accounts_card c
     JOIN accounts_account a ON a.id = c.account_id
     LEFT JOIN transactions_answer w ON w.key = %(key)s

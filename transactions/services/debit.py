@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from purse.procedures import is_worn
 from purse.rules import DebitFacts, Pin, Refusal, refuse_debit, refuse_standing
+from transactions import ledger
 from transactions.days import local_day
 from transactions.ledger import NewAnswer, TapFacts
 from transactions.services.orders import BookContext, TapOrder, TapReply

@@ -14,7 +14,20 @@ from purse.keys import KeyBundle
 from purse.policy import Policy
 from purse.procedures import RawCard
 from purse.rules import Refusal
-from transactions.ledger import Prelude
+from transactions.ledger import NotAdmitted, Prelude
+
+__all__ = [
+    "NO_CARD",
+    "BookContext",
+    "Busy",
+    "KeyReused",
+    "NotAdmitted",
+    "Prelude",
+    "TapOrder",
+    "TapReply",
+    "TellWrite",
+    "Till",
+]
 
 NO_CARD = RawCard(b"", b"", (b"", b""), (b"", b""))
 """For operations of a till that no card takes part in."""

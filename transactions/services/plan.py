@@ -81,7 +81,7 @@ class Plan:
         self._reverses = purchase_id, entry_id(self._seen.account.id, self._entries[-1].seq)
 
     def heal(self) -> None:
-        """Write what the card lacks, and again what it may not keep, without taking anything: a refused tap heals too."""
+        """Write what the card lacks, and again what it may not keep, taking nothing: a refused tap heals too."""
         self._heal_count()
         if Side.SPEND not in self.writes and (_ails(self._spend) or self._seen.purse.spend.stop):
             self._tell_spend(0)  # also takes an old stop mark away
