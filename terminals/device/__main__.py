@@ -45,6 +45,7 @@ def _run(station: Station, asked: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     console = Console(station, sys.stdout, language=asked.lang) if asked.console else None
+    station.ended = stop.set
     page = None
     try:
         if asked.ui:

@@ -91,7 +91,10 @@ class Station:
         self._wishes: queue.Queue[Callable[[], None]] = queue.Queue()
         self._stopped = threading.Event()
         self._tapping = False
+        self._several = False
         self._line = parts.line()
+        self.ended: Callable[[], None] = lambda: None
+        """Called when the till's thread ends, whatever the reason: a till that stands still must not look alive."""
         self.till = Till(
             parts.sales, clock=parts.clock, name=config.name, line=lambda: self._line, emit=self._tell
         )
@@ -149,11 +152,14 @@ class Station:
         return done
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._fulfil_wishes()
-            self._look_at_line()
-            self.till.tick()
-            self._look_at_reader()
+        try:
+            while not self._stopped.is_set():
+                self._fulfil_wishes()
+                self._look_at_line()
+                self.till.tick()
+                self._look_at_reader()
+        finally:
+            self.ended()
 
     def _fulfil_wishes(self) -> None:
         while True:
@@ -167,6 +173,12 @@ class Station:
 
     def _look_at_reader(self) -> None:
         till = self.till
+        if self._several:
+            if self.reader.state() is ReaderState.SEVERAL:
+                self._stopped.wait(LOOK_S)
+                return
+            self._several = False
+            till.removed()
         if till.card_must_leave:
             if self.reader.wait_for_removal(LOOK_S):
                 till.removed()
@@ -177,6 +189,7 @@ class Station:
         try:
             link = self.reader.wait_for_card(LOOK_S)
         except SeveralCards:
+            self._several = True
             till.several()
             return
         except LinkError:

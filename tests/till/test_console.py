@@ -126,6 +126,23 @@ def test_a_day_at_the_counter(station, university, wallet):
     assert university.accounts[(10086).to_bytes(4, "big")].book_fen == 27_40
 
 
+def test_two_cards_are_refused_once_and_the_one_that_stays_pays(station, university, wallet):
+    issue(university, wallet, 10086, 28_40)
+    issue(university, wallet, 10087, 28_40)
+    station.reader.place("10086")
+    station.reader.place("10087")
+
+    events = played(station, {"do": "amount", "fen": 550}, {"do": "wait", "seconds": 0.4})
+    station.reader.field.lift(station.reader.field.cards[0])
+    deadline = time.monotonic() + 5
+    while station.till.phase.value != "shown" and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert [event["sound"] for event in events if event["event"] == "sound"] == ["ALARM"]
+    assert university.accounts[(10087).to_bytes(4, "big")].book_fen == 22_90
+    assert university.accounts[(10086).to_bytes(4, "big")].book_fen == 28_40
+
+
 @pytest.mark.parametrize(
     "command",
     [
