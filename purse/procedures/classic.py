@@ -11,7 +11,7 @@ from typing import Protocol
 
 from purse import layout
 from purse.keys import KeyBundle, KeyMissing, Role
-from purse.link import AccessRefused, CardGone, CardLink, KeyRefused, KeySlot, LinkError
+from purse.link import BLOCK_BYTES, AccessRefused, CardGone, CardLink, KeyRefused, KeySlot, LinkError
 from purse.procedures.content import (
     CardDamaged,
     ForeignCard,
@@ -23,6 +23,7 @@ from purse.procedures.content import (
 
 RESOLVE_READS = 3
 """How often a doubtful slot is read before it is believed; a weak cell flips between reads."""
+_ALL_ONES = (1 << 8 * BLOCK_BYTES) - 1
 
 
 class Outcome(StrEnum):
@@ -221,7 +222,8 @@ def _left_by_a_tear(now: bytes, write: SlotWrite) -> bool:
     """
     there, old, new = (int.from_bytes(block, "big") for block in (now, write.before, write.image))
     mixed = not (there ^ old) & (there ^ new)
-    erased_to_zeros = not there & ~old or not there & ~new
-    erased_to_ones = not old & ~there or not new & ~there
+    erased = there in (0, _ALL_ONES)
+    half_erased = not there & ~old and old != _ALL_ONES
+    half_programmed = not there & ~new
     only_the_mac_is_wrong = now[: layout.DATA_BYTES] == write.image[: layout.DATA_BYTES]
-    return mixed or erased_to_zeros or erased_to_ones or only_the_mac_is_wrong
+    return mixed or erased or half_erased or half_programmed or only_the_mac_is_wrong
