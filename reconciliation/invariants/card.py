@@ -58,7 +58,7 @@ CARD = (
             OR e.purse_seq IS DISTINCT FROM (leg.it ->> 1)::integer
             OR e.book_change_fen <> CASE shown.side WHEN 'spend' THEN -1 ELSE 1 END * (leg.it ->> 2)::bigint
             OR e.terminal_id IS DISTINCT FROM (leg.it ->> 3)::bigint
-            OR (leg.it ->> 5)::boolean AND (leg.it ->> 1)::integer > shown.seq""",
+            OR (leg.it ->> 5)::boolean AND (leg.it ->> 1)::integer > shown.seq AND card.offline_spent_fen = 0""",
     ),
     Check(
         "C2",

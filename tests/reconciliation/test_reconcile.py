@@ -318,6 +318,17 @@ def test_every_item_of_a_mixed_difference_is_a_case_of_its_own():
     assert open_cases(book) == [("OFFLINE_GAP", 4_00), ("TORN", 3_00), ("TORN_LOAD", 10_00)]
 
 
+def test_items_that_cancel_out_are_seen_all_the_same():
+    book = Book.open(100_00)
+    book.top_up(10_00, written=False)
+    book.pay(10_00, torn=True)
+
+    run()
+
+    assert book.fresh().book_fen == book.fresh_card().card_fen
+    assert open_cases(book) == [("TORN", 10_00), ("TORN_LOAD", 10_00)]
+
+
 def test_a_level_card_is_nobodys_business():
     book = Book.open(30_00)
     book.pay(3_00)
