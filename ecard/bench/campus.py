@@ -43,6 +43,19 @@ def uid_of(account_id: int) -> bytes:
     return (FIRST_UID + account_id).to_bytes(4, "big")
 
 
+def number_of(account_id: int) -> int:
+    """The five digits of a measured account."""
+    return 10_000 + account_id % OPEN_ACCOUNTS
+
+
+def till_of(client: int, size: Size, *, one_merchant: bool) -> int:
+    """The terminal that a client plays. The last fifth of all tills sells for one single merchant."""
+    single = size.tills // 5
+    if one_merchant:
+        return size.tills - client % single
+    return 1 + client % (size.tills - single)
+
+
 def use(size: Size) -> None:
     """Point this process at the measured campus, making it first where it is missing or has another size."""
     name = f"{DATABASE}_{size.accounts}_{size.entries_each}"
@@ -118,7 +131,9 @@ FILL = [
     """
     INSERT INTO terminals_terminal (id, name_zh, kind, campus_id, merchant_id, may_sell_offline, epoch, min_epoch,
         enrolled_at)
-    SELECT n, '终端' || n, 'till', 1, 1 + n %% 100, true, 1, 1, now() FROM generate_series(1, %(tills)s) AS n
+    SELECT n, '终端' || n, 'till', 1, CASE WHEN n > %(tills)s - %(tills)s / 5 THEN 1 ELSE 1 + n %% 100 END, true, 1, 1,
+        now()
+    FROM generate_series(1, %(tills)s) AS n
     """,
     "INSERT INTO terminals_terminalcontact (terminal_id) SELECT id FROM terminals_terminal",
     """

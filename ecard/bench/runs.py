@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
+from typing import Any
 
 from django.db import connections
 
@@ -67,7 +69,14 @@ def run(prepare: Prepare, *, clients: int, seconds: float) -> Taken:
     return Taken(len(latencies), elapsed, latencies, sum(part[1] for part in parts))
 
 
-def _client(prepare, number, clients, seconds, gate, results) -> None:  # type: ignore[no-untyped-def]
+def _client(
+    prepare: Prepare,
+    number: int,
+    clients: int,
+    seconds: float,
+    gate: Barrier,
+    results: multiprocessing.Queue[Any],
+) -> None:
     try:
         with _own_connections():
             work = prepare(number, clients)

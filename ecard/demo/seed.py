@@ -23,7 +23,7 @@ from ecard.demo.people import Person, make_people, make_person
 from ecard.demo.places import make_places, shop_of
 from ecard.demo.story import CONSUMPTION_PIN, NUMBERS, QUERY_PIN, STILL_INITIAL, STORIES, Story, ending
 from terminals.models import Terminal
-from transactions.days import local_day
+from transactions.days import SHANGHAI, local_day
 from transactions.models import Contra, EntryKind, Mode, entry_id
 
 FIRST_NO = 20001
@@ -68,7 +68,7 @@ def seed(count: int, *, number: int, now: datetime, secrets: Secrets, say: Progr
     chance = random.Random(number)  # noqa: S311 - the demo must repeat itself
     with transaction.atomic():
         tills = make_places(now)
-        residents = _residents(count, now, chance)
+        residents = _residents(count, now.astimezone(SHANGHAI), chance)  # meals are at noon of the campus
         say(f"{len(residents)} 位持卡人")
         accounts = _write_people(residents, secrets, now)
         cards = _write_cards(residents, accounts, tills, now)

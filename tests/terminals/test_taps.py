@@ -250,6 +250,7 @@ def test_a_purchase_takes_two_round_trips_with_the_contact_in_the_first(box, per
     _, raw = read(person)
     message = DebitRequest(JOURNAL, 2, raw, 1_00, box.server.now_ms)
 
+    texts.clear()
     with CaptureQueriesContext(connection) as seen:
         box.call("debit", message.to_json())
 

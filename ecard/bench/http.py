@@ -1,0 +1,161 @@
+"""The purchase over HTTP: signed request and response, a keep-alive connection per till, a real granian behind it."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+from django.conf import settings
+from django.db import connection
+
+from accounts.wiring import now
+from ecard.bench import campus
+from ecard.bench.runs import Prepare, Work
+from ecard.bench.taps import Deck
+from ecard.demo.stage import free_port
+from ecard.lifetime import bound
+from purse.keys import KeyBundle
+from terminals.messages import strictjson
+from terminals.messages.signing import (
+    RESPONSE_HEADER,
+    Request,
+    Stamp,
+    TerminalKeys,
+    sign_request,
+    verify_response,
+)
+from terminals.messages.wire import DebitRequest, OutcomeReport, TapAnswer
+
+TARGET = "/api/terminal/v1/debit"
+READY_S = 30.0
+
+
+class HttpFailed(Exception):
+    """A measured request was not answered with an accepted purchase."""
+
+
+@contextmanager
+def server() -> Iterator[int]:
+    """Run the site on the measured database; yields its port. Two workers, because two cores is what we measure on."""
+    port = free_port()
+    command = [
+        *("granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", str(os.cpu_count() or 1), "--blocking-threads", "8", "--log-level", "error"),
+        "ecard.wsgi:application",
+    ]
+    environment = os.environ | {"DATABASE_URL": _url(), "SITE_URL": f"http://127.0.0.1:{port}"}
+    process = subprocess.Popen(
+        bound([sys.executable, "-m", *command]),
+        env=environment,
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_until_ready(port, process)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def debits(keys: KeyBundle, size: campus.Size, *, port: int, one_merchant: bool) -> Prepare:
+    """One operation = one signed purchase of 0.01. With ``one_merchant`` every till sells for the same merchant."""
+
+    def prepare(client: int, clients: int) -> Work:
+        deck = Deck.deal(keys, client=client, clients=clients, size=size)
+        terminal = campus.till_of(client, size, one_merchant=one_merchant)
+        till = Till(terminal, port)
+        chance = random.Random(client)  # noqa: S311
+
+        def work() -> None:
+            account = deck.pick(chance)
+            answer = till.buy(deck, account)
+            for write in answer.writes:
+                deck.write(account, write.side, write.slot, write.image)
+
+        return work
+
+    return prepare
+
+
+@dataclass
+class Till:
+    """The least a till must do: sign, send, read, verify."""
+
+    terminal: int
+    port: int
+
+    def __post_init__(self) -> None:
+        _, master = next(iter(settings.TERMINAL_MASTER.items()))
+        self._keys = TerminalKeys.derive(master, self.terminal, 1)
+        self._journal = secrets.token_hex(16)
+        self._boot = int(time.time() * 1000)
+        self._numbers = count(1)
+        self._before: tuple[OutcomeReport, ...] = ()
+        self._host = f"127.0.0.1:{self.port}"
+        self._socket = socket.create_connection(("127.0.0.1", self.port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = self._socket.makefile("rb")
+
+    def buy(self, deck: Deck, account: int) -> TapAnswer:
+        """One purchase with the outcome of the one before."""
+        number = next(self._numbers)
+        at_ms = int(now().timestamp() * 1000)
+        asked = DebitRequest(self._journal, number, deck.card(account), 1, at_ms, None, self._before)
+        self._before = (OutcomeReport(self._journal, number, "written"),)
+        answer = TapAnswer.parse(self._post(strictjson.dumps(asked.to_json()), number, at_ms))
+        if answer.refusal is not None:
+            raise HttpFailed(answer.refusal)
+        return answer
+
+    def _post(self, body: bytes, number: int, at_ms: int) -> dict[str, object]:
+        stamp = Stamp(self.terminal, 1, self._boot, number, at_ms, secrets.token_bytes(16))
+        signature = sign_request(self._keys, Request("POST", self._host, TARGET, body), stamp)
+        head = (
+            f"POST {TARGET} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+            f"Authorization: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self._socket.sendall(head.encode() + body)
+        status = int(self._stream.readline().split()[1])
+        headers: dict[str, str] = {}
+        while line := self._stream.readline().strip():
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        content = self._stream.read(int(headers["content-length"]))
+        if status != 200:
+            raise HttpFailed(f"{status} {content[:200]!r}")
+        verify_response(
+            self._keys, headers[RESPONSE_HEADER.lower()], nonce=stamp.nonce, status=status, body=content
+        )
+        return strictjson.loads(content)
+
+
+def _url() -> str:
+    """The measured database as a URL for the server's own process."""
+    found = connection.settings_dict
+    host = str(found["HOST"]).replace("/", "%2F")
+    password = f":{found['PASSWORD']}" if found["PASSWORD"] else ""
+    port = f":{found['PORT']}" if found["PORT"] else ""
+    return f"postgresql://{found['USER']}{password}@{host}{port}/{found['NAME']}"
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise HttpFailed("the server did not start")
