@@ -6,10 +6,14 @@ from itertools import count
 
 import pytest
 
+from purse.procedures import ClassicDriver, Outcome, slot_write
 from terminals.device.reader.field import Kind
+from terminals.device.reader.sim import SimReader
 from terminals.device.reader.tearing import Tear
 from terminals.device.tapped import Ending
+from terminals.messages.wire import DebitRequest, OutcomeReport
 from tests import faults
+from tests.till.university import CARD_KEYS
 
 SALE, HELD = 5_50, 28_40
 TEARS = list(Tear)
@@ -262,3 +266,31 @@ def test_faults_that_add_up_on_one_card_leave_it_equal_to_its_book(bench):
 
     assert account.book_fen == bench.card_fen(name)
     assert account.book_fen <= HELD - heard - 1
+
+
+def test_a_card_that_was_healed_elsewhere_meanwhile_is_not_rolled_back(bench):
+    """The holder walks to another till, which heals the torn sale and sells more; then he comes back in time."""
+    bench.issue("10086", HELD)
+    torn = bench.sell("10086", SALE, leave_after=9)
+    elsewhere(bench, "10086", 2_00)
+    assert bench.card_fen("10086") == HELD - SALE - 2_00
+
+    back = bench.tap("10086")
+    settle(bench)
+
+    assert (torn.ending, back.ending, back.key) == (Ending.TORN, Ending.UNKNOWN, torn.key)
+    assert bench.card_fen("10086") == bench.account("10086").book_fen == HELD - SALE - 2_00
+    assert "OK" not in bench.sounds
+    assert bench.sell("10086", 1).ending is Ending.PAID
+
+
+def elsewhere(bench, name, fen) -> None:
+    """One purchase at another till of the university."""
+    reader = SimReader(bench.reader.folder)
+    reader.place(name)
+    driver = ClassicDriver(reader.wait_for_card(0), CARD_KEYS)
+    raw = driver.read_purse()
+    answer = bench.university.debit(DebitRequest("ee" * 16, 1, raw, fen, 0))
+    for write in answer.writes:
+        assert driver.commit(slot_write(raw, write.side, write.slot, write.image)) is Outcome.CONFIRMED
+    bench.university.take_reports([OutcomeReport("ee" * 16, 1, "written")])
