@@ -1,0 +1,195 @@
+"""The demo as a newcomer plays it: the real till program in one window, the portal beside it, a card in the hand.
+
+The campus is the one of ``./ecardctl demo``. Pictures go to docs/images when ECARD_SCREENSHOTS=1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from playwright.sync_api import expect
+
+from ecard.demo import staff
+from ecard.demo.stage import Stage, free_port
+from ecard.demo.story import QUERY_PIN
+from tests.portal.conftest import BEFORE_THE_WRITE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TILL_WINDOW = {"width": 1000, "height": 740}
+PORTAL_WINDOW = {"width": 1000, "height": 820}
+SOON_S = 10.0
+
+
+class TillFace:
+    """The till's own page: what is pressed on it, and what it shows."""
+
+    def __init__(self, page, url: str) -> None:
+        self.page = page
+        page.goto(url)
+        expect(page.locator("#name")).not_to_be_empty()
+        page.locator("#find").fill("1008")
+
+    def key(self, amount: str) -> None:
+        for digit in amount.replace(".", "").lstrip("0"):
+            self.page.locator(f"#key-{digit}").click()
+        self.page.locator("#confirm").click()
+
+    def put(self, card: str, *, pull_after: int | None = None) -> None:
+        self.page.locator("#find").fill(card)
+        if pull_after is not None:
+            self.page.locator("#tear").check()
+            self.page.locator("#after").fill(str(pull_after))
+        self.page.locator(f"[data-card='{card}']").click()
+
+    def shows(self, led: str, line: str = "") -> None:
+        expect(self.page.locator("#spoken")).to_have_text(led)
+        expect(self.page.locator(".lines")).to_contain_text(line)
+
+
+@pytest.fixture
+def shot(tmp_path):
+    """Take a picture of what the window shows, under a name."""
+    kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
+    folder = Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
+
+    def take(page, name: str) -> None:
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=folder / f"demo-{name}.png")
+
+    return take
+
+
+@pytest.fixture
+def stage(live_server, tmp_path):
+    """The demo campus with its cards, and the demo's till enrolled at this server."""
+    stage = Stage(tmp_path / "demo", live_server.thread.port)
+    call_command("seed_demo", "--size", "small", "--wallet", str(stage.cards), stdout=StringIO())
+    stage.enrol_till()
+    return stage
+
+
+@pytest.fixture
+def till(stage, context):
+    """The till program with its face in a window of its own."""
+    port = free_port()
+    program = stage.start(stage.till_command("--ui", f"127.0.0.1:{port}"))
+    page = context.new_page()
+    page.set_viewport_size(TILL_WINDOW)
+    yield TillFace(page, _once_there(f"http://127.0.0.1:{port}/", page))
+    page.close()
+    program.terminate()
+    program.wait(SOON_S)
+
+
+@pytest.fixture
+def portal(page, live_server):
+    """Sign in as a holder of the demo and come to the overview."""
+    page.set_viewport_size(PORTAL_WINDOW)
+
+    def sign_in(number: str):
+        page.context.clear_cookies()
+        page.goto(f"{live_server.url}/login/")
+        page.get_by_label("学工号或 5 位帐号").fill(number)
+        page.get_by_label("查询密码", exact=True).fill(QUERY_PIN)
+        page.get_by_role("button", name="登录", exact=True).click()
+        page.wait_for_url("**/me/")
+        return page
+
+    return sign_in
+
+
+def _once_there(url: str, page) -> str:
+    """The address, as soon as somebody listens there."""
+    deadline = time.monotonic() + SOON_S
+    while time.monotonic() < deadline:
+        answer = page.request.get(url, fail_on_status_code=False) if _listens(url) else None
+        if answer is not None and answer.ok:
+            return url
+        time.sleep(0.1)
+    raise AssertionError(f"nobody at {url}")
+
+
+def _listens(url: str) -> bool:
+    host, port = re.match(r"http://(.+):(\d+)/", url).groups()
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def _until(page, locator) -> None:
+    """Load the page again until it shows this; a till reports within a second of its sale."""
+    deadline = time.monotonic() + SOON_S
+    while time.monotonic() < deadline:
+        page.reload()
+        if locator.count():
+            return
+        time.sleep(0.2)
+    expect(locator).to_have_count(1)
+
+
+def test_pays_pulls_the_card_away_too_fast_and_sees_it_healed(till, portal, shot):
+    """指南 L101: 先在系统数据库中将持卡人的账号扣除消费金额，再将智能卡卡片内的余额减除消费金额。"""
+    page = portal("10086")
+    expect(page.get_by_text("¥28.40").first).to_be_visible()
+    shot(till.page, "till-idle")
+    till.key("5.50")
+    till.shows("5.50")
+    shot(till.page, "till-amount")
+    till.put("10086")
+    till.shows("22.90", "消费 5.50")
+    shot(till.page, "till-paid")
+    _until(page, page.get_by_text("卡片余额").locator("xpath=following-sibling::dd[contains(., '22.90')]"))
+
+    till.key("1.30")
+    till.put("10086", pull_after=BEFORE_THE_WRITE)
+    till.shows("rEtry")
+    shot(till.page, "till-retry")
+    page.reload()
+    expect(page.get_by_role("heading", name="卡库相差 ¥1.30")).to_be_visible()
+    difference = page.locator(".notice-warn")
+    expect(difference).to_contain_text("拿卡过快")
+    expect(difference).to_contain_text(
+        re.compile(r"账户余额\s*¥21\.60.*\+¥1\.30.*卡片余额\s*¥22\.90", re.DOTALL)
+    )
+    till.put("10086")
+    till.shows("21.60", "消费 1.30")
+
+    page.get_by_role("link", name="概览").click()
+    _until(page, page.get_by_text("卡片余额").locator("xpath=following-sibling::dd[contains(., '21.60')]"))
+    expect(page.get_by_role("heading", name=re.compile("卡库相差"))).to_have_count(0)
+    shot(page, "portal-healed")
+    page.get_by_role("link", name="流水", exact=True).click()
+    expect(page.get_by_text("-¥1.30")).to_have_count(1)
+
+
+def test_the_stories_of_the_guide_look_as_told(till, portal, shot, page, live_server):
+    """指南 L95: 智能卡余额为80元，数据库余额为28元，差额为52元 …… 冻结; L101: 1.1 元、2.4 元。"""
+    portal("10087")
+    expect(page.get_by_role("heading", name="账户和卡片已冻结")).to_be_visible()
+    shot(page, "portal-frozen")
+    till.key("1.00")
+    till.put("10087")
+    till.shows("E 04")
+    shot(till.page, "till-frozen")
+
+    portal("10088")
+    expect(page.get_by_role("heading", name="卡库相差 ¥1.30")).to_be_visible()
+    shot(page, "portal-too-fast")
+
+    staff.make_staff()
+    page.goto(f"{live_server.url}/counter/login/")
+    page.get_by_label("用户名").fill("zhuguan")
+    page.get_by_label("密码", exact=True).fill(staff.PASSWORD)
+    page.get_by_label("动态码").fill(staff.present_code())
+    page.get_by_role("button", name="登录").click()
+    page.goto(f"{live_server.url}/counter/cases/")
+    expect(page.get_by_text("10087").first).to_be_visible()
+    shot(page, "counter-cases")
