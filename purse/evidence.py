@@ -33,7 +33,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One side of a purse as one slot tells it. ``slot`` 0 or 1; ``offline_fen`` and ``stop`` belong to the spend side."""
+    """One side of a purse as one slot (0 or 1) tells it. ``offline_fen`` and ``stop`` belong to the spend side."""
 
     seq: int
     total_fen: int
@@ -49,7 +49,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A book entry that must reach the card and is not confirmed there. ``entry`` = its seq in the account, ``fen`` > 0."""
+    """A book entry not confirmed on the card that it must reach. ``entry``: its seq in the account; ``fen`` > 0."""
 
     entry: int
     seq: int

@@ -39,7 +39,7 @@ class Role(StrEnum):
 
 ONLINE_TILL = frozenset({Role.READ, Role.SPEND})
 OFFLINE_TILL = ONLINE_TILL | {Role.MAC_IDENT, Role.MAC_SPEND, Role.MAC_LOAD}
-"""Selling without the server needs to tell a genuine slot and to sign the next one; it still cannot write LOAD sectors."""
+"""Selling without the server takes checking and signing slots; such a till still cannot write LOAD sectors."""
 DESK = frozenset({Role.READ, Role.SPEND, Role.LOAD, Role.CENTER})
 
 

@@ -44,7 +44,7 @@ TRAILER_FROZEN = 0b110
 def access_bytes(data: int, trailer: int) -> bytes:
     """Access bytes 6–9 of a sector trailer from the condition of its data blocks and of its trailer.
 
-    Conditions are three bits C1 C2 C3 as in NXP MF1S50YYX_V1 section 8.7, given as ``0b100``. Byte 9 is free, zero here.
+    Conditions are three bits C1 C2 C3 (NXP MF1S50YYX_V1 section 8.7), given as ``0b100``. Byte 9 is free, zero here.
     """
     bits = [[(data if place < 3 else trailer) >> shift & 1 for place in range(4)] for shift in (2, 1, 0)]
     c1, c2, c3 = (sum(bit << place for place, bit in enumerate(row)) for row in bits)

@@ -60,5 +60,5 @@ def yuan(fen: int) -> str:
 
 
 def _only_wide_forms(text: str) -> bool:
-    """True when NFKC may be applied: ASCII, full-width ASCII and the ideographic space only (so ``²`` and ``½`` stay)."""
+    """True when NFKC may be applied: ASCII, full-width ASCII, ideographic space (so ``²`` and ``½`` stay)."""
     return all(ord(char) < 0x80 or 0xFF01 <= ord(char) <= 0xFF5E or char == "\u3000" for char in text)

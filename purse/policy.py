@@ -1,4 +1,4 @@
-"""The numbers that a university may choose. A ``Policy`` is handed down as an argument; nothing below reads settings."""
+"""The numbers that a university may choose, handed down as an argument; nothing below reads settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every bound of the rules, in fen where money is meant. Defaults are the guide's (Lnn) or ``reliability.md`` section 2."""
+    """Every bound of the rules, money in fen. Defaults are the guide's (Lnn) or reliability.md section 2."""
 
     default_limit_fen: int = 50_00
     """Day total above which the consumption password is asked (L157)."""

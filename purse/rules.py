@@ -13,7 +13,7 @@ from purse.policy import Policy
 
 
 class Refusal(StrEnum):
-    """Why a tap was not accepted. The value is the word on the wire and in the book (screens.md 6.8 shows the display)."""
+    """Why a tap was not accepted. The value is the word on the wire and in the book."""
 
     INSUFFICIENT = "insufficient"
     UNREADABLE = "unreadable"

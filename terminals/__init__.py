@@ -1,1 +1,1 @@
-"""Machines: the server half (models, services, thin API), what both halves say (messages), and the device half (device)."""
+"""Machines: the server half (models, services, api), what both halves say (messages), the device half (device)."""

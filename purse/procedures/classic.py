@@ -70,7 +70,7 @@ class ClassicDriver:
         return self._link.uid()
 
     def read_purse(self, *, with_ring: bool | None = None) -> RawCard:
-        """Read identity, both LOAD and both SPEND slots; the ring only if asked, or (None) if offline money is on the card.
+        """Read identity, LOAD and SPEND slots; the ring only if asked, or (None) if offline money is on the card.
 
         SPEND comes last, opened with its writing key, so that the write needs no second authentication.
         Raises ``ForeignCard`` when the card knows none of our keys, ``LinkError`` when the wire fails.
@@ -116,7 +116,7 @@ class ClassicDriver:
         return Outcome.CONFIRMED if ended is Outcome.CONFIRMED else Outcome.UNKNOWN
 
     def remember_offline(self, uid: bytes, image: bytes, card_seq: int) -> None:
-        """Write the ring record of an offline debit, before its slot. Raises ``LinkError``; no money stands in the ring."""
+        """Write an offline debit's ring record, before its slot. Raises ``LinkError``; no money stands in it."""
         block = layout.ring_block(card_seq)
         self._open(uid, block, Role.SPEND)
         self._link.write(block, image)

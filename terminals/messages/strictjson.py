@@ -1,4 +1,4 @@
-"""JSON as a machine must send it: no duplicate keys, no NaN, no floats, no bottomless nesting. Fails with ``WireError``."""
+"""JSON as a machine must send it: no duplicate keys, floats, NaN or bottomless nesting; else ``WireError``."""
 
 from __future__ import annotations
 

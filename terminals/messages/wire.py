@@ -1,4 +1,4 @@
-"""The shapes of the terminal API, version 1 (docs/terminal-protocol.md). Parsing is strict: a surplus field is an error.
+"""The shapes of the terminal API, version 1 (docs/terminal-protocol.md). A surplus field is an error.
 
 Every class has ``to_json`` and ``parse``; ``parse`` raises ``WireError``. Amounts are integers of fen, times are Unix
 milliseconds, bytes are lower-case hex.
@@ -123,7 +123,7 @@ class DebitRequest:
     def parse(cls, data: Mapping[str, Any]) -> DebitRequest:
         """Inverse of ``to_json``."""
         take = Taker(data, "body")
-        pin = take.optional("pin", lambda value: _pin(value))
+        pin = take.optional("pin", _pin)
         found = cls(
             journal=take.hex("journal", 16),
             seq=take.integer("seq", 1, 2**53),
