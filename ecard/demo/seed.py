@@ -94,9 +94,15 @@ def _story_resident(
     prices: list[tuple[int, tuple[int, int, int]]],
     chance: random.Random,
 ) -> Resident:
-    person = make_person(story.number, 39 if story.named else serial + 400, chance, story.name)
+    person = story_person(serial, story)
     history = ending(story, live_through(story.end_fen, now=now, tills=prices, chance=chance), now)
     return Resident(person, history, story.limit_fen, story.unclaimed_fen, story.lost, serial)
+
+
+def story_person(serial: int, story: Story) -> Person:
+    """Who a story is about; the same on every day, so that documents can say his initial password."""
+    chance = random.Random(story.number)  # noqa: S311 - the demo must repeat itself
+    return make_person(story.number, 39 if story.named else serial + 400, chance, story.name)
 
 
 def _write_people(residents: list[Resident], secrets: Secrets, now: datetime) -> list[Account]:

@@ -52,6 +52,8 @@ QUERY_PIN = "275839"
 CONSUMPTION_PIN = "940516"
 """Passwords that the people of the stories have chosen; 10092 still has his initial one."""
 STILL_INITIAL = frozenset({10092})
+INITIAL_PIN = "074069"
+"""His: the last six of an identity number that is nobody's (guide L131)."""
 NUMBERS = frozenset(story.number for story in STORIES)
 
 

@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 
 from ecard.demo import staff
 from ecard.demo.stage import Stage, free_port
-from ecard.demo.story import QUERY_PIN
+from ecard.demo.story import INITIAL_PIN, QUERY_PIN
 from tests.portal.conftest import BEFORE_THE_WRITE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,13 +95,13 @@ def portal(page, live_server):
     """Sign in as a holder of the demo and come to the overview."""
     page.set_viewport_size(PORTAL_WINDOW)
 
-    def sign_in(number: str):
+    def sign_in(number: str, pin: str = QUERY_PIN, *, to: str = "/me/"):
         page.context.clear_cookies()
         page.goto(f"{live_server.url}/login/")
         page.get_by_label("学工号或 5 位帐号").fill(number)
-        page.get_by_label("查询密码", exact=True).fill(QUERY_PIN)
+        page.get_by_label("查询密码", exact=True).fill(pin)
         page.get_by_role("button", name="登录", exact=True).click()
-        page.wait_for_url("**/me/")
+        page.wait_for_url(f"**{to}")
         return page
 
     return sign_in
@@ -183,6 +183,9 @@ def test_the_stories_of_the_guide_look_as_told(till, portal, shot, page, live_se
     portal("10088")
     expect(page.get_by_role("heading", name="卡库相差 ¥1.30")).to_be_visible()
     shot(page, "portal-too-fast")
+
+    portal("10092", INITIAL_PIN, to="/me/security/")
+    expect(page.get_by_role("link", name="流水", exact=True)).to_have_count(0)
 
     staff.make_staff()
     page.goto(f"{live_server.url}/counter/login/")

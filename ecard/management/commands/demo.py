@@ -17,7 +17,7 @@ from accounts.models import Account
 from ecard.demo import once as story
 from ecard.demo import staff
 from ecard.demo.stage import NotReady, Stage, free_port
-from ecard.demo.story import QUERY_PIN, STILL_INITIAL, STORIES
+from ecard.demo.story import INITIAL_PIN, QUERY_PIN, STILL_INITIAL, STORIES
 
 
 class Command(BaseCommand):
@@ -82,7 +82,7 @@ class Command(BaseCommand):
             f" 动态码 {staff.present_code()}（./ecardctl manage demo_code 看新的）\n"
         )
         for told in STORIES:
-            pin = "初始密码" if told.number in STILL_INITIAL else QUERY_PIN
+            pin = f"{INITIAL_PIN} (初始密码)" if told.number in STILL_INITIAL else QUERY_PIN
             self.stdout.write(f"  {told.number}  查询密码 {pin}  {told.tells}")
         self.stdout.write("")
         self.stdout.flush()
