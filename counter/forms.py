@@ -11,8 +11,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_otp import devices_for_user
 
-from accounts.models import Campus
+from accounts.actors import Actor, Channel
+from accounts.models import Budget, Campus, Operator
+from accounts.services import throttle
 from accounts.services.login import NOT_IN
+from accounts.services.throttle import Guess, Source
+from accounts.wiring import client_address, now, secrets
 
 
 class StaffLoginForm(AuthenticationForm):
@@ -33,19 +37,47 @@ class StaffLoginForm(AuthenticationForm):
         self.fields["password"].label = _("密码")
 
     def clean(self) -> dict[str, Any]:
-        """Password first, then the code of the operator's one authenticator; one sentence for every failure.
+        """Count the guess, then compare; one sentence for every failure (security.md section 4).
 
         ``auth.login`` notes the verified device in the session (``django_otp``).
         """
-        cleaned: dict[str, Any] = super().clean()
+        assert self.request is not None
+        guess = guess_of(str(self.data.get("username", "")), client_address(self.request))
+        if not throttle.reserve(guess, now=now()).granted:
+            raise forms.ValidationError(NOT_IN)
+        try:
+            cleaned: dict[str, Any] = super().clean()
+            operator = self._verified(cleaned)
+        except forms.ValidationError:
+            throttle.failed(guess, now=now())
+            raise
+        actor = Actor.operator(
+            operator.pk, role=operator.role, channel=Channel.COUNTER, place=guess.source.name
+        )
+        throttle.succeeded(guess, actor=actor, now=now())
+        return cleaned
+
+    def _verified(self, cleaned: dict[str, Any]) -> Operator:
+        """The operator whose password was right, if the code of the one authenticator is right too."""
         operator = self.get_user()
+        assert isinstance(operator, Operator)
         with transaction.atomic():
             device = next(iter(devices_for_user(operator, for_verify=True)), None)
             verified = device is not None and device.verify_token(cleaned.get("otp_token"))
         if not verified:
             raise forms.ValidationError(NOT_IN)
         operator.otp_device = device  # type: ignore[attr-defined]
-        return cleaned
+        return operator
+
+
+def guess_of(username: str, address: str) -> Guess:
+    """A staff password about to be compared, for a name that exists or not."""
+    return Guess(subject_of(username), None, Budget.REMOTE, Source.web(address))
+
+
+def subject_of(username: str) -> str:
+    """Under which name the guesses for an operator are counted."""
+    return f"operator:{secrets().blind('operator', username.lower()[:200]).hex()[:32]}"
 
 
 class CasesForm(forms.Form):

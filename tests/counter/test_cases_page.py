@@ -13,7 +13,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import wiring
-from accounts.models import AuditEvent, Campus, Operator, OperatorRole
+from accounts.models import Attempt, AuditEvent, Campus, LoginRecord, Operator, OperatorRole
 from counter.management.commands import make_operator as make_operator_command
 from reconciliation.models import Case, ReconcileRun
 from tests.campus import make_person
@@ -148,9 +148,37 @@ def test_password_and_code_are_both_needed_and_fail_alike(client, supervisor, pa
 
 def test_a_password_alone_opens_nothing(client, supervisor):
     client.force_login(supervisor)
+    session = client.session
+    session["staff_since"] = session["staff_seen"] = timezone.now().isoformat()
+    session.save()
 
     assert client.get("/counter/cases/").status_code == 302
     assert client.get("/admin/").status_code == 302
+
+
+def test_five_wrong_guesses_close_the_door_for_a_quarter_of_an_hour(
+    client, supervisor, settings, monkeypatch
+):
+    """security.md section 4: counted before they are compared; a lock says the same as a wrong password."""
+    for _ in range(5):
+        sign_in(client, supervisor, password="wrong")
+
+    closed = sign_in(client, supervisor)
+    monkeypatch.setattr(wiring, "_STARTED_S", time.monotonic())
+    settings.ECARD_NOW = timezone.now() + timedelta(minutes=16)
+    opened = sign_in(client, supervisor)
+
+    assert (closed.status_code, opened.status_code) == (403, 302)
+    assert NOT_IN in closed.content.decode()
+
+
+def test_unknown_names_are_counted_without_being_kept(client, db):
+    for _ in range(6):
+        client.post("/counter/login/", {"username": "nobody.here", "password": "x", "otp_token": "1"})
+
+    assert Attempt.objects.get(budget="remote").failures == 5
+    assert not Attempt.objects.filter(subject__contains="nobody").exists()
+    assert not LoginRecord.objects.filter(subject__contains="nobody").exists()
 
 
 def test_an_operator_without_an_authenticator_cannot_come_in(client, db):
@@ -267,6 +295,8 @@ class TestAuthenticator:
 
     def test_a_new_one_opens_the_door_and_the_old_one_does_not(self, client, supervisor, capsys):
         old = TOTPDevice.objects.get(user=supervisor)
+        for _ in range(5):
+            sign_in(client, supervisor, password="wrong")
 
         call_command("set_authenticator", supervisor.username)
 

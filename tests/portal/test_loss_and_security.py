@@ -72,27 +72,29 @@ def test_a_form_without_a_proper_key_is_offered_anew(web, key):
     assert not LossReport.objects.exists()
 
 
-def test_a_key_of_somebody_else_is_no_way_to_his_report(web, holder, client):
-    other = make_person()
+def test_a_key_of_somebody_else_is_no_way_to_his_report(web):
+    other, elsewhere = make_person(), Client()
     give_pin(other.account)
     key = str(uuid.uuid4())
     report(web, key=key)
-    sign_in(client, other)
+    sign_in(elsewhere, other)
 
-    answer = report(client, key=key)
+    answer = report(elsewhere, key=key)
 
     assert answer.status_code == 409
     assert not Card.objects.get(account=other.account).lost
 
 
-def test_the_receipt_of_somebody_else_does_not_exist(web, client):
+def test_the_receipt_of_somebody_else_does_not_exist(web):
     receipt = report(web).url
-    other = make_person()
+    other, elsewhere = make_person(), Client()
     give_pin(other.account)
-    sign_in(client, other)
+    sign_in(elsewhere, other)
+    own = report(elsewhere).url
 
-    assert client.get(receipt).status_code == 404
-    assert client.get("/me/loss/000000000000/").status_code == 404
+    assert elsewhere.get(own).status_code == 200
+    assert elsewhere.get(receipt).status_code == 404
+    assert elsewhere.get("/me/loss/000000000000/").status_code == 404
 
 
 def test_a_lost_card_shows_since_when_and_how_to_take_it_back(web, holder):
@@ -141,13 +143,15 @@ def change(web, *, old: str = PIN, new: str = NEW_PIN, again: str | None = None)
     return web.post("/me/security/", {"old": old, "new": new, "again": new if again is None else again})
 
 
-def test_the_new_password_opens_and_the_old_one_does_not(web, holder, client):
+def test_the_new_password_opens_and_the_old_one_does_not(web, holder):
+    elsewhere = Client()
+
     answer = change(web)
 
     assert answer.status_code == 302
     assert "查询密码已修改" in text_of(web.get(answer.url))
-    assert sign_in(client, holder, PIN).status_code == 403
-    assert sign_in(client, holder, NEW_PIN).status_code == 302
+    assert sign_in(elsewhere, holder, PIN).status_code == 403
+    assert sign_in(elsewhere, holder, NEW_PIN).status_code == 302
 
 
 def test_every_other_session_is_over_with_the_old_password(web, holder):
@@ -219,8 +223,8 @@ def test_the_consumption_password_is_text_only(web):
     assert page.count('type="password"') == 3
 
 
-def test_shows_who_tried_to_come_in(web, holder, client):
-    sign_in(client, holder, "111222")
+def test_shows_who_tried_to_come_in(web, holder):
+    sign_in(Client(), holder, "111222")
 
     page = text_of(web.get("/me/security/"))
 

@@ -1,4 +1,4 @@
-"""`set_authenticator`: gives an operator a new authenticator (TOTP, RFC 6238); the old one stops working."""
+"""`set_authenticator`: a new authenticator (TOTP, RFC 6238) for an operator, with all wrong guesses forgotten."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.actors import Actor
-from accounts.models import Operator
+from accounts.models import Attempt, Operator
 from accounts.services import audit
 from accounts.wiring import now
+from counter.forms import subject_of
 
 
 class Command(BaseCommand):
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             raise CommandError(f"there is no active operator {username}")
         with transaction.atomic():
             TOTPDevice.objects.filter(user=operator).delete()
+            Attempt.objects.filter(subject=subject_of(username)).delete()
             device = TOTPDevice.objects.create(user=operator, name="authenticator", confirmed=True)
             deed = audit.Deed("operator.set_authenticator", "operator", operator.pk)
             audit.record(deed, actor=Actor.system("set_authenticator"), now=now())
