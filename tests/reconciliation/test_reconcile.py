@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Card
 from purse.policy import Policy
 from reconciliation.mismatch import GRACE
 from reconciliation.models import Case, CaseNote, ReconcileRun
@@ -134,6 +134,22 @@ def test_a_replaced_card_does_not_count_against_the_book():
 
     assert reasons(book) == []
     assert open_cases(book) == []
+
+
+def test_only_the_live_card_of_several_is_compared():
+    book = Book.open(80_00)
+    book.pay(70_00, torn=True)
+    book.change_card(life="replaced", uid="AAAAAAAA")
+    book.card = Card.objects.create(
+        account=book.account, uid="BBBBBBBB", issue_no=2, life="active", load_seq=1, load_total_fen=10_00
+    )
+    book.pay(1_30, torn=True)
+
+    outcome = run()
+
+    assert outcome.compared == 1
+    assert reasons(book) == []
+    assert open_cases(book) == [("TORN", 1_30)]
 
 
 def test_a_freeze_is_written_once_with_version_and_audit():
@@ -428,7 +444,7 @@ def test_a_suspect_card_waits_for_a_person():
 
 def test_a_new_finding_after_a_decision_is_a_new_case():
     book = Book.open(20_00)
-    book.find("fork", "spend 3/100")
+    book.find("fork", "spend 3/100", card_fen=26_00, book_fen=20_00)
     run()
     cases.decide(Case.objects.get().pk, "误读。", actor=ACTOR, now=NOW)
     book.find("fork", "spend 4/120")
