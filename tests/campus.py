@@ -97,7 +97,9 @@ class Person:
         return self.fresh().book_fen
 
 
-def make_person(fen: int = 100_00, *, number: int | None = None, limit_fen: int = 50_00) -> Person:
+def make_person(
+    fen: int = 100_00, *, number: int | None = None, limit_fen: int = 50_00, life: str = "active"
+) -> Person:
     """Open an account with money in the book and the same money on a freshly prepared card."""
     campus, _ = make_campus()
     serial = next(_serial)
@@ -109,7 +111,7 @@ def make_person(fen: int = 100_00, *, number: int | None = None, limit_fen: int 
         number=number or 10000 + serial, holder=holder, campus=campus, life="open", daily_limit_fen=limit_fen
     )
     uid = (0xA0000000 + serial).to_bytes(4, "big")
-    card = Card.objects.create(account=account, uid=uid.hex().upper(), life="active", load_total_fen=fen)
+    card = Card.objects.create(account=account, uid=uid.hex().upper(), life=life, load_total_fen=fen)
     if fen:
         opening(account, fen)
     plastic = ClassicCard.blank(uid)

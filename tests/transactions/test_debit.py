@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.models import AuditEvent
 from purse.policy import Policy
 from purse.procedures import Outcome
 from purse.rules import Refusal
@@ -267,3 +268,14 @@ def test_a_sale_above_the_bound_of_one_purchase_is_refused():
 
     assert till.tap(person, 10_01, policy=policy).refusal == "sale_too_large"
     assert till.tap(person, 10_00, policy=policy).refusal is None
+
+
+def test_an_issued_card_is_in_use_from_its_first_tap():
+    """requirements 3.1: ISSUED → ACTIVE by the first tap; who and where stands in the audit (S6)."""
+    till, person = Counter(), make_person(20_00, life="issued")
+
+    assert till.tap(person, 1_00).refusal is None
+
+    person.fresh()
+    assert person.card_row.life == "active"
+    assert AuditEvent.objects.filter(action="card.active", object_id=str(person.card_row.pk)).count() == 1

@@ -146,10 +146,11 @@ def _read(
 
 
 def _statement(change: Change) -> tuple[str, dict[str, Any]]:
-    parts = [sql.MOVED]
+    freezes = change.frozen_reasons != change.before.frozen_reasons
+    parts = [sql.MOVED.format(frozen=sql.FROZEN if freezes else "")]
     params = _account_params(change)
     if change.card is not None:
-        parts.append(sql.MIRRORED)
+        parts.append(sql.MIRRORED.format(first_use=sql.FIRST_USE if change.card.first_use else ""))
         params |= _card_params(change.card)
     if change.entries:
         rows = ", ".join(sql.ENTRY_ROW.format(n=n) for n in range(len(change.entries)))
@@ -172,7 +173,6 @@ def _statement(change: Change) -> tuple[str, dict[str, Any]]:
 
 def _account_params(change: Change) -> dict[str, Any]:
     before = change.before
-    frozen_now = set(change.frozen_reasons) - set(before.frozen_reasons)
     return {
         "account_id": before.id,
         "version": before.version,
@@ -182,7 +182,7 @@ def _account_params(change: Change) -> dict[str, Any]:
         "spent_on": change.spent_on,
         "spent_fen": change.spent_fen,
         "frozen_reasons": _array(change.frozen_reasons),
-        "frozen_at": change.now if frozen_now else None,
+        "frozen_at": change.now,
     }
 
 

@@ -125,6 +125,8 @@ class CardChange:
     seen_at: datetime | None = None
     seen_terminal: int | None = None
     seen_place: str = ""
+    first_use: bool = False
+    """An issued card becomes active with its first tap."""
 
 
 @dataclass(frozen=True, slots=True)

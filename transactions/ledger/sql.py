@@ -44,12 +44,18 @@ INSERT_ANSWER = """
 MOVED = """
     WITH moved AS (
         UPDATE accounts_account SET book_fen = %(book_fen)s, unclaimed_fen = %(unclaimed_fen)s,
-            entry_seq = %(entry_seq)s, spent_on = %(spent_on)s, spent_fen = %(spent_fen)s,
-            frozen_reasons = %(frozen_reasons)s::text[],
-            frozen_at = coalesce(frozen_at, %(frozen_at)s), version = version + 1
+            entry_seq = %(entry_seq)s, spent_on = %(spent_on)s, spent_fen = %(spent_fen)s{frozen},
+            version = version + 1
         WHERE id = %(account_id)s AND version = %(version)s
         RETURNING clock_timestamp() AS at
     )"""
+
+FIRST_USE = ", life = 'active'"
+"""An issued card is in use from its first tap on."""
+
+FROZEN = """,
+            frozen_reasons = %(frozen_reasons)s::text[], frozen_at = coalesce(frozen_at, %(frozen_at)s)"""
+"""Named only when it changes: the triggers that guard a freeze look at every statement that names it."""
 
 MIRRORED = """, mirrored AS (
         UPDATE accounts_card SET spend_seq = %(spend_seq)s, spend_total_fen = %(spend_total_fen)s,
@@ -57,7 +63,7 @@ MIRRORED = """, mirrored AS (
             load_total_fen = %(load_total_fen)s, late_fen = %(late_fen)s, legs = %(legs)s::jsonb,
             images = %(images)s::jsonb, seen_at = coalesce(%(seen_at)s, seen_at),
             seen_terminal = coalesce(%(seen_terminal)s, seen_terminal),
-            seen_place = CASE WHEN %(seen_at)s::timestamptz IS NULL THEN seen_place ELSE %(seen_place)s END
+            seen_place = CASE WHEN %(seen_at)s::timestamptz IS NULL THEN seen_place ELSE %(seen_place)s END{first_use}
         FROM moved WHERE accounts_card.id = %(card_id)s
         RETURNING 1
     )"""

@@ -133,6 +133,7 @@ class Plan:
                 seen_at=self._book.now,
                 seen_terminal=self._order.till.id,
                 seen_place=self._order.till.place,
+                first_use=self._seen.first_use,
             ),
             confirmed=self._order.confirmed,
             reverses=self._reverses,

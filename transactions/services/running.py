@@ -117,27 +117,30 @@ def _write(order: TapOrder, now: datetime, decision: Decision) -> Written:
             ledger.remember_refusal(decision.refusal_only, now)
         return Written(moved=True, confirmed=())
     sighted = decision.sighted
-    if sighted is None or (sighted.freeze is None and sighted.finding is None):
+    if sighted is None or not sighted.noteworthy:
         return ledger.write(decision.change)
     with transaction.atomic():
         written = ledger.write(decision.change)
         if written.moved:
-            _note_trouble(order, now, sighted)
+            _note(order, now, sighted)
     return written
 
 
-def _note_trouble(order: TapOrder, now: datetime, sighted: Sighted) -> None:
-    """A freeze goes into the audit, an inexplicable card into the findings, in the same transaction."""
+def _note(order: TapOrder, now: datetime, sighted: Sighted) -> None:
+    """First use and freeze go into the audit, an inexplicable card into the findings, in the same transaction."""
+    actor = Actor(f"terminal:{order.till.id}", "terminal", Channel.POS, order.till.place)
+    if sighted.first_use:
+        deed = audit.Deed("card.active", "card", sighted.card.id, {"life": "issued"}, {"life": "active"})
+        audit.record(deed, actor=actor, now=now)
     if sighted.freeze is not None:
         deed = audit.Deed(
-            action="freeze",
+            action="account.freeze",
             object_kind="account",
             object_id=sighted.account.id,
             before={"frozen_reasons": list(sighted.account.frozen_reasons)},
             after={"frozen_reasons": [*sighted.account.frozen_reasons, sighted.freeze.value]},
             reason=f"book {sighted.account.book_fen} card {sighted.card_fen}",
         )
-        actor = Actor(f"terminal:{order.till.id}", "terminal", Channel.POS, order.till.place)
         audit.record(deed, actor=actor, now=now)
     if sighted.finding is not None:
         spend, load = sighted.purse.spend, sighted.purse.load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from accounts.models import LIVE_CARD, AccountLife
+from accounts.models import LIVE_CARD, AccountLife, CardLife
 from purse.evidence import Finding, OpenItems, SideMirror, observe, open_items
 from purse.keys import KeyBundle
 from purse.policy import Policy
@@ -31,6 +31,16 @@ class Sighted:
     def live(self) -> bool:
         """Whether this is the account's card in force, the one that the book is compared with."""
         return self.card.life in LIVE_CARD
+
+    @property
+    def first_use(self) -> bool:
+        """Whether the card was issued and never seen since: this tap takes it into use (requirements 3.1)."""
+        return self.card.life == CardLife.ISSUED and self.finding is None
+
+    @property
+    def noteworthy(self) -> bool:
+        """Whether more than money and mirror changes, so that it must be told in the audit."""
+        return self.freeze is not None or self.finding is not None or self.first_use
 
     @property
     def card_fen(self) -> int:
