@@ -15,6 +15,8 @@ from itertools import count
 from django.db import connection, transaction
 
 from accounts.models import Account, Campus, Card, Holder
+from reconciliation.models import Case
+from reconciliation.services.reconcile import Outcome, RunOrder, reconcile
 from transactions.models import Entry, Merchant, Reversal, entry_id
 
 NOW = datetime.now(UTC)
@@ -251,3 +253,17 @@ class Book:
             version=account.version + 1,
         )
         return seq
+
+
+def run(**options: object) -> Outcome:
+    """The nightly comparison at ``NOW``, or at another ``now``."""
+    return reconcile(RunOrder(**{"now": NOW} | options))
+
+
+def open_cases(book: Book) -> list[tuple[str, int]]:
+    rows = Case.objects.filter(account=book.account, state="open").order_by("mismatch")
+    return [(case.mismatch, case.at_risk_fen) for case in rows]
+
+
+def reasons(book: Book) -> list[str]:
+    return book.fresh().frozen_reasons
