@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from purse.evidence import Leg
 from reconciliation import comparison
@@ -135,7 +136,8 @@ def is_late(*, now: datetime) -> bool:
 def silent_terminals(*, now: datetime) -> list[SilentTerminal]:
     """Terminals that sell offline and were not heard of for three days or more, the longest silent first."""
     silent = terminals.silent_terminals(now=now, silence=timedelta(days=AMBER_DAYS))
-    rows = silent.values_list("id", "name_zh", "place", "campus_id", "heard_at")
+    heard = Coalesce("contact__last_contact_at", "enrolled_at")
+    rows = silent.annotate(heard=heard).values_list("id", "name_zh", "place", "campus_id", "heard")
     return [
         SilentTerminal(
             id=row_id,

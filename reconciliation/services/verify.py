@@ -79,4 +79,5 @@ def check_all(cursor: CursorWrapper, policy: Policy) -> Verdict:
 
 def _ask(cursor: CursorWrapper, query: str) -> list[tuple[Any, ...]]:
     cursor.execute(query)
-    return cursor.fetchall()
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
