@@ -129,7 +129,8 @@ CARD = (
         CARDS,
         f"""SELECT a.number, NULL, format('card %s fen', card.load_total_fen - card.spend_total_fen)
         FROM accounts_card card JOIN accounts_account a ON a.id = card.account_id
-        WHERE {_LIVE} AND card.load_total_fen - card.spend_total_fen NOT BETWEEN 0 AND {bound("max_book_fen")}
+        WHERE {_LIVE} AND card.load_total_fen - card.spend_total_fen
+                NOT BETWEEN least(0, a.book_fen) AND {bound("max_book_fen")}
             OR card.offline_spent_fen > card.spend_total_fen
         UNION ALL
         SELECT number, NULL, format('book %s fen', book_fen) FROM accounts_account
