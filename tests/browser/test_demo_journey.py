@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TILL_WINDOW = {"width": 1000, "height": 740}
 PORTAL_WINDOW = {"width": 1000, "height": 820}
+OFFICE_WINDOW = {"width": 1280, "height": 720}
 SOON_S = 10.0
 
 
@@ -188,11 +189,21 @@ def test_the_stories_of_the_guide_look_as_told(till, portal, shot, page, live_se
     expect(page.get_by_role("link", name="流水", exact=True)).to_have_count(0)
 
     staff.make_staff()
+    _sign_in_as(page, live_server, "zhuguan", to="/counter/cases/")
+    expect(page.get_by_text("10087").first).to_be_visible()
+    shot(page, "counter-cases")
+    page.set_viewport_size(OFFICE_WINDOW)
+    _sign_in_as(page, live_server, "admin", to="/admin/transactions/entry/?q=10088")
+    expect(page.locator("#result_list")).to_contain_text("-1.30")
+    shot(page, "admin-entries")
+
+
+def _sign_in_as(page, live_server, username: str, *, to: str) -> None:
+    page.context.clear_cookies()
     page.goto(f"{live_server.url}/counter/login/")
-    page.get_by_label("用户名").fill("zhuguan")
+    page.get_by_label("用户名").fill(username)
     page.get_by_label("密码", exact=True).fill(staff.PASSWORD)
     page.get_by_label("动态码").fill(staff.present_code())
     page.get_by_role("button", name="登录").click()
-    page.goto(f"{live_server.url}/counter/cases/")
-    expect(page.get_by_text("10087").first).to_be_visible()
-    shot(page, "counter-cases")
+    page.wait_for_url(re.compile("/(counter/cases|admin)/"))
+    page.goto(f"{live_server.url}{to}")
