@@ -96,7 +96,7 @@ class Stage:
     def _serve(self) -> None:
         command = [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
-            *("--port", str(self.port), "--blocking-threads", "8", "--log-level", "warning"),
+            *("--port", str(self.port), "--blocking-threads", "8", "--log-level", "error"),
             "ecard.wsgi:application",
         ]
         environment = os.environ | {"SITE_URL": self.url}
