@@ -80,14 +80,18 @@ class SideMirror:
         return self.shown.seq != self.floor.seq
 
     def may_be_written(self, seq: int, slot: int) -> bool:
-        """Whether a told image may still go to the card: it adds to what the card shows now just what that lacks."""
-        image = next((image for image in self.told if image.seq == seq > self.shown.seq), None)
+        """Whether a told image may go to the card once more.
+
+        It must add to what the card shows just what that lacks; or it is what the card shows, but may not keep: its
+        outcome would confirm it, so it has to be written again first.
+        """
+        image = next((image for image in self.told if image.seq == seq), None)
+        if image is None or seq < self.shown.seq:
+            return False
+        if seq == self.shown.seq:
+            return slot == self.shown.slot
         lacking_fen = sum(leg.fen for leg in self.legs if not leg.shown and leg.seq <= seq)
-        return (
-            image is not None
-            and image.total_fen == self.shown.total_fen + lacking_fen
-            and slot == self.next_slot
-        )
+        return slot == self.next_slot and image.total_fen == self.shown.total_fen + lacking_fen
 
     @property
     def written_again(self) -> bool:

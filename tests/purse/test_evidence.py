@@ -215,5 +215,6 @@ def test_a_replayed_image_is_written_only_where_it_adds_what_the_card_lacks():
 
     assert mirror.may_be_written(image.seq, image.slot)
     assert not mirror.may_be_written(image.seq, 1 - image.slot)
-    assert not observe(mirror, image).may_be_written(image.seq, image.slot)
+    assert observe(mirror, image).may_be_written(image.seq, image.slot)  # shown, but perhaps not kept
+    assert not confirm(mirror, seq=1, total_fen=100).may_be_written(image.seq, image.slot)
     assert not offline.may_be_written(2, 1)

@@ -162,3 +162,32 @@ def test_a_doubtful_record_of_an_unknown_card_waits_for_a_person():
 
     assert upload(till, record) is Posting.SUSPECT
     assert Sale
+
+
+def test_an_upload_settles_the_leg_of_its_own_till_and_leaves_an_equal_number_of_another_alone():
+    """Journals count for themselves: two tills may both have a record 12 on one card."""
+    till, other, person = Counter(7), Counter(8), make_person(50_00)
+    other.tap(person, 4_00, leave_after=BEFORE_THE_WRITE, tear=Tear.BEFORE)
+    _, record = lost_answer(till, person, 10_00)
+    assert other.journal_seq == 1 == record.journal_seq
+
+    upload(till, record)
+
+    person.fresh()
+    assert [(leg[2], leg[3]) for leg in person.card_row.legs["spend"]] == [(4_00, 8)]
+    assert other.tap(person, 1_00).reply.healed_fen == 4_00
+    assert (person.book_fen, person.card_fen) == (35_00, 35_00)
+
+
+def test_a_later_record_that_comes_first_does_not_have_the_earlier_sale_written_twice():
+    """A lost answer sold offline, then another sale; the second record comes first, and a tap elsewhere between."""
+    till, other, person = Counter(7), Counter(8), make_person(50_00)
+    _, first = lost_answer(till, person, 10_00)
+    second = sell_offline(till, person, 2_00)
+
+    upload(till, second)
+    tapped = other.tap(person, 1_00)
+    upload(till, first)
+
+    assert tapped.reply.healed_fen == 0
+    assert (person.book_fen, person.card_fen) == (37_00, 37_00)

@@ -152,7 +152,7 @@ class TapReply:
         )
 
     def only_open_writes(self, *, spend: SideMirror, load: SideMirror) -> TapReply:
-        """Drop images that this card has already, or has gone past: writing one again would roll it back.
+        """Drop images that this card has for certain, or has gone past: writing one again would roll it back.
 
         The mirrors are as a new sighting left them. An offline sale may have taken the place of an image whose number
         is the higher one.
