@@ -1,4 +1,4 @@
-"""Ways to break the wire between Django and PostgreSQL: a proxy that cuts at a message, a backend that dies at a statement."""
+"""Ways to break the wire to PostgreSQL: a proxy that cuts at a message, a backend that dies at a statement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -127,10 +127,8 @@ def _exactly(client: socket.socket, count: int) -> bytes:
 
 def _shut(*ends: socket.socket) -> None:
     for end in ends:
-        try:
+        with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
 
 @contextmanager
@@ -198,7 +196,7 @@ def killing(monkeypatch) -> Iterator[Killer]:
 
 
 def quietly(act: Callable[[], object], *errors: type[Exception]) -> object | None:
-    """Do it; a broken wire is what these tests are about. The connection is thrown away then, as Django's request end does."""
+    """Do it; a broken wire is expected, and the connection is then thrown away, as Django does at a request's end."""
     try:
         return act()
     except (DatabaseError, *errors):

@@ -1,4 +1,4 @@
-"""CUT and KILL: the line or the server process dies at every message and every statement; the same key ends it right."""
+"""CUT and KILL: the line or the server dies at every message and every statement; the same key ends it right."""
 
 from __future__ import annotations
 

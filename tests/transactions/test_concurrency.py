@@ -1,4 +1,4 @@
-"""CONC: real threads on few accounts. The outcome must be that of some serial order, and no key is ever charged twice."""
+"""CONC: real threads on few accounts. The outcome must be that of some serial order; no key is charged twice."""
 
 from __future__ import annotations
 

@@ -252,7 +252,8 @@ def test_a_date_far_away_finds_a_partition_and_a_new_month_gets_its_own_from_the
     assert insert(person, 15_00, 1, at="2099-01-01 12:00:00+08", day="2099-01-01") is None
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tableoid::regclass::text FROM transactions_entry WHERE posted_at > '2098-01-01' AND account_id = %s",
+            "SELECT tableoid::regclass::text FROM transactions_entry"
+            " WHERE posted_at > '2098-01-01' AND account_id = %s",
             [person.account.id],
         )
         assert cursor.fetchall() == [("transactions_entry_rest",)]
