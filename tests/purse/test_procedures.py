@@ -364,3 +364,47 @@ def test_a_clock_set_back_does_not_empty_the_day(day, spent):
     offline_sale(card, 4_00)
 
     assert purse_of(card).spent_on(day) == spent
+
+
+class Unreliable:
+    """A link to cells that take a write without a word and read back wrong, at the reads whose numbers are given."""
+
+    def __init__(self, link, block, wrong_reads):
+        self._link, self._block, self._wrong, self._reads = link, block, wrong_reads, 0
+        self._written = False
+
+    def __getattr__(self, name):
+        return getattr(self._link, name)
+
+    def write(self, block, data):
+        self._link.write(block, data)
+        self._written = True
+
+    def read(self, block):
+        data = self._link.read(block)
+        if not self._written or block != self._block:
+            return data
+        self._reads += 1
+        return data[:-1] + bytes([data[-1] ^ 1]) if self._reads in self._wrong else data
+
+
+@pytest.mark.parametrize(
+    ("act", "wrong_reads", "outcome"),
+    [
+        ("commit", (), Outcome.CONFIRMED),
+        ("commit", (1,), Outcome.UNKNOWN),
+        ("resolve", (), Outcome.CONFIRMED),
+        ("resolve", (1,), Outcome.UNKNOWN),
+        ("resolve", (2,), Outcome.UNKNOWN),
+        ("resolve", (3,), Outcome.UNKNOWN),
+    ],
+)
+def test_one_beep_if_and_only_if_every_read_back_is_right(act, wrong_reads, outcome):
+    """tap-protocol.md: ONE beep if and only if the read-back is right; card.md: resolve() reads several times."""
+    card = ClassicCard.from_json(issued(UIDS[0]))
+    write = debit_write(card)
+    _, link = laid(card)
+
+    ended = getattr(ClassicDriver(Unreliable(link, write.block, wrong_reads), TILL), act)(write)
+
+    assert ended is outcome

@@ -191,3 +191,26 @@ def test_a_later_record_that_comes_first_does_not_have_the_earlier_sale_written_
 
     assert tapped.reply.healed_fen == 0
     assert (person.book_fen, person.card_fen) == (37_00, 37_00)
+
+
+def test_an_offline_sale_counts_once_in_the_day_before_and_after_its_record_comes():
+    """指南 L157: 当一天累计消费超过消费限额时使用 (50元). Card: 20 offline and 20 online; 10 more are 50, not above."""
+    till, online, person = Counter(7), Counter(8), make_person(100_00)
+    record = sell_offline(till, person, 20_00)
+    assert online.tap(person, 30_01).refusal == "password_needed"
+    assert online.tap(person, 20_00).refusal is None
+
+    upload(till, record)
+
+    assert online.tap(person, 10_01).refusal == "password_needed"
+    assert online.tap(person, 10_00).refusal is None
+
+
+def test_a_torn_purchase_and_an_offline_sale_both_count_in_the_day():
+    till, online, person = Counter(7), Counter(8), make_person(100_00)
+    online.tap(person, 20_00, leave_after=BEFORE_THE_WRITE, tear=Tear.BEFORE)
+    sell_offline(till, person, 20_00)
+
+    assert online.tap(person, 10_01).refusal == "password_needed"
+    assert online.tap(person, 10_00).refusal is None
+    assert online.tap(person, 1).refusal == "password_needed"

@@ -29,7 +29,8 @@ class Plan:
         self._entries: list[NewEntry] = []
         self._today = local_day(book.now)
         self.spent_book_fen = sighted.account.spent_on_day(self._today)
-        self._spent_card_fen = sighted.purse.spent_on(self._today)
+        torn_fen = min(self._spend.missing_fen, self.spent_book_fen)  # of today, as far as one can tell
+        self._spent_card_fen = sighted.purse.spent_on(self._today) + torn_fen
         self.writes: dict[Side, TellWrite] = {}
         self.claimed_fen = 0
         self.healed_fen = 0
@@ -68,7 +69,8 @@ class Plan:
         """Take the ordered amount from the book, for the till's merchant; the card follows."""
         fen = self._order.fen
         self._heal_count()
-        self.spent_book_fen = self.spent_today_fen + fen
+        self.spent_book_fen += fen  # its own entries only: what the card knows besides comes with its record
+        self._spent_card_fen += fen
         self._post(EntryKind.PURCHASE, -fen, 0, Contra.MERCHANT, self._order.till.merchant_id, Side.SPEND)
 
     def give_back(self, purchase_id: int, fen: int, *, merchant_id: int | None) -> None:
