@@ -188,6 +188,9 @@ def _start(cluster: Cluster) -> subprocess.Popen[bytes]:
         "listen_addresses": "",
         "unix_socket_directories": str(cluster.socket_dir).replace(",", "\\,"),
         "max_connections": "200",
+        # The default of 128 MB is made for machines of long ago; memory is only taken as it is used.
+        "shared_buffers": "512MB",
+        "max_wal_size": "2GB",
         "log_line_prefix": "%m [%p] %q%u@%d ",
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -13,8 +13,6 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from purse.rules import FreezeReason
-
 from .people import Campus, Holder
 
 
@@ -88,32 +86,6 @@ class Account(models.Model):
             models.UniqueConstraint(
                 name="account_number_unique_in_use", fields=["number"], condition=~Q(life=AccountLife.CLOSED)
             ),
-            models.CheckConstraint(
-                name="account_number_five_digits", condition=Q(number__range=(10000, 99999))
-            ),
-            models.CheckConstraint(name="account_kind_known", condition=Q(kind__in=ServiceKind.values)),
-            models.CheckConstraint(name="account_life_known", condition=Q(life__in=AccountLife.values)),
-            models.CheckConstraint(
-                name="account_closed_has_time",
-                condition=Q(life=AccountLife.CLOSED, closed_at__isnull=False)
-                | Q(~Q(life=AccountLife.CLOSED), closed_at__isnull=True),
-            ),
-            models.CheckConstraint(
-                name="account_frozen_has_time",
-                condition=Q(frozen_reasons=[], frozen_at__isnull=True)
-                | Q(~Q(frozen_reasons=[]), frozen_at__isnull=False),
-            ),
-            models.CheckConstraint(
-                name="account_frozen_reasons_known",
-                condition=Q(frozen_reasons__contained_by=[reason.value for reason in FreezeReason]),
-            ),
-            models.CheckConstraint(
-                name="account_limit_in_range", condition=Q(daily_limit_fen__range=(0, LIMIT_MAX_FEN))
-            ),
-            models.CheckConstraint(
-                name="account_counts_not_negative",
-                condition=Q(unclaimed_fen__gte=0, spent_fen__gte=0, entry_seq__gte=0, version__gte=0),
-            ),
         ]
         indexes = [models.Index(name="account_number_all", fields=["number"])]
 
@@ -169,29 +141,6 @@ class Card(models.Model):
                 name="card_uid_unique_live", fields=["uid"], condition=Q(life__in=LIVE_CARD)
             ),
             models.UniqueConstraint(name="card_issue_no_once", fields=["account", "issue_no"]),
-            models.CheckConstraint(
-                name="card_uid_form",
-                condition=Q(uid__regex=r"^([0-9A-F]{8}|[0-9A-F]{14})$")
-                | Q(uid="", life__in=[CardLife.BLANK, CardLife.VOID]),
-            ),
-            models.CheckConstraint(name="card_issue_no_positive", condition=Q(issue_no__gte=1)),
-            models.CheckConstraint(name="card_kind_known", condition=Q(kind__in=ServiceKind.values)),
-            models.CheckConstraint(name="card_life_known", condition=Q(life__in=CardLife.values)),
-            models.CheckConstraint(
-                name="card_lost_has_time",
-                condition=Q(lost=True, lost_at__isnull=False) | Q(lost=False, lost_at__isnull=True),
-            ),
-            models.CheckConstraint(
-                name="card_counts_not_negative",
-                condition=Q(
-                    spend_seq__gte=0,
-                    spend_total_fen__gte=0,
-                    offline_spent_fen__gte=0,
-                    load_seq__gte=0,
-                    load_total_fen__gte=0,
-                    late_fen__gte=0,
-                ),
-            ),
         ]
         indexes = [models.Index(name="card_uid_all", fields=["uid"])]
 
