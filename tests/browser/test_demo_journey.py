@@ -184,6 +184,11 @@ def test_the_stories_of_the_guide_look_as_told(till, portal, shot, page, live_se
     portal("10088")
     expect(page.get_by_role("heading", name="卡库相差 ¥1.30")).to_be_visible()
     shot(page, "portal-too-fast")
+    till.key("2.00")
+    till.put("10088")
+    till.shows("E 01", "余额不足")
+    _until(page, page.get_by_text("卡片余额").locator("xpath=following-sibling::dd[contains(., '1.10')]"))
+    expect(page.get_by_role("heading", name="卡库相差 ¥1.30")).to_have_count(0)
 
     portal("10092", INITIAL_PIN, to="/me/security/")
     expect(page.get_by_role("link", name="流水", exact=True)).to_have_count(0)

@@ -149,7 +149,7 @@ function showCards() {
 function showState() {
   if (!state) return;
   $("name").textContent = state.name[language];
-  $("merchant").textContent = [state.merchant, state.campus].filter(Boolean).join(" · ");
+  $("merchant").textContent = state.merchant || state.campus || "";
   $("wallet").hidden = !state.sim;
   $("network").checked = state.plugged;
   $("unsent").textContent = TEXT[language].unsent(state.unsent);
