@@ -133,9 +133,7 @@ CORRUPTIONS = {
     "the ledger day": ("L7", _entry("day = day - 1", "level", 2)),
     "the kind of a late sale": (
         "L10",
-        lambda books: (
-            _NEGATIVE + ENTRY.format("kind = 'purchase', book_after_fen = -1", books["late"].account.id, 3)
-        ),
+        lambda books: ENTRY.format("kind = 'purchase', book_after_fen = -1", books["late"].account.id, 3),
     ),
     "a levelling upward": ("C6", _entry("book_change_fen = 2340", "late")),
     "a bank load too small": ("M1", _entry("book_change_fen = 99", "bank", 1)),
