@@ -131,9 +131,7 @@ def one(wire, make, number, after):
     return wrong + case.broken(case.done)
 
 
-@pytest.mark.parametrize(
-    "make", [a_debit, a_given_up_sale, a_void, an_upload], ids=lambda make: make.__name__
-)
+@pytest.mark.parametrize("make", SERVICES, ids=lambda make: make.__name__)
 def test_a_line_cut_at_every_message_moves_money_once(make):
     """reliability.md finding 1: a lost answer to COMMIT looks like any other error; only the key tells."""
     wrong = []

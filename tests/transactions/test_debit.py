@@ -17,6 +17,7 @@ from tests.campus import NOON, Counter, book, make_person
 from transactions.models import Answer, CardFinding, Entry, EntryKind
 from transactions.services.debit import debit
 from transactions.services.orders import KeyReused
+from transactions.services.outcomes import CardWrite
 
 pytestmark = pytest.mark.django_db
 
@@ -279,3 +280,24 @@ def test_an_issued_card_is_in_use_from_its_first_tap():
     person.fresh()
     assert person.card_row.life == "active"
     assert AuditEvent.objects.filter(action="card.active", object_id=str(person.card_row.pk)).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("under_way", "findings"),
+    [(timedelta(seconds=2), 0), (timedelta(minutes=2), 0), (timedelta(minutes=2, seconds=1), 1)],
+)
+def test_an_order_that_was_under_way_while_the_card_paid_elsewhere_is_refused_without_suspicion(
+    under_way, findings
+):
+    """The first till's line hung; the holder paid at the next one. What the first till read is old, the card is not."""
+    till, other, person = Counter(7), Counter(8), make_person(20_00)
+    person.field.place(person.plastic)
+    order = till.order(till.read(person)[1], 3_00)
+    other.now = NOON + timedelta(seconds=1)
+    other.report(other.tap(person, 1_00), CardWrite.WRITTEN)
+
+    late = debit(order, book=book(NOON + under_way))
+
+    assert late.refusal is Refusal.CARD_SUSPECT
+    assert (CardFinding.objects.count(), Answer.objects.filter(key=order.key).count()) == (findings, findings)
+    assert person.book_fen == 19_00

@@ -10,12 +10,14 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
 from accounts.actors import Actor, Channel
+from accounts.models import Card
 from accounts.services import audit
+from purse.evidence import Finding
 from transactions import ledger
 from transactions.ledger import Change, NewAnswer, TapFacts, Written
 from transactions.models import CardFinding
@@ -27,6 +29,8 @@ DATABASE_RETRIES = 3
 RETRYABLE = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock timeout: PostgreSQL asks for the whole transaction again."""
 UNIQUE_VIOLATION = "23505"
+LATE_ORDER = timedelta(minutes=2)
+"""How long an order may have been under way; no till asks for the same sale longer than that."""
 TOMBSTONE = b""
 """What a key "asked" that was given up before its order arrived: whatever comes later is the order it stands for."""
 
@@ -96,6 +100,8 @@ def _round(order: TapOrder, now: datetime, facts: TapFacts, decide: Decide) -> T
     if facts.answer is not None:
         return _replayed(order, facts)
     decision = decide(facts)
+    if decision.sighted is not None and _came_late(order, now, decision.sighted):
+        return decision.reply
     try:
         written = _write(order, now, decision)
     except IntegrityError as error:
@@ -103,6 +109,17 @@ def _round(order: TapOrder, now: datetime, facts: TapFacts, decide: Decide) -> T
             raise
         return None  # the same key was answered meanwhile; the next round finds it
     return replace(decision.reply, recorded=written.confirmed) if written.moved else None
+
+
+def _came_late(order: TapOrder, now: datetime, sighted: Sighted) -> bool:
+    """Whether the card was read before its last tap elsewhere and the order came after it: old news, no old card.
+
+    Such an order is refused, but nothing is held against the card, and its key stays free for what the till does next.
+    """
+    if sighted.finding is not Finding.ROLLBACK or now - order.at > LATE_ORDER:
+        return False
+    seen_at = Card.objects.values_list("seen_at", flat=True).get(id=sighted.card.id)
+    return seen_at is not None and order.at < seen_at
 
 
 def _replayed(order: TapOrder, facts: TapFacts) -> TapReply:
