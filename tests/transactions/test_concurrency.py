@@ -192,6 +192,7 @@ def test_a_card_that_somebody_holds_is_skipped_and_reported_again():
 
     held = debit(tap, book=book())
     reported = report_outcomes([Report(sale.key, CardWrite.WRITTEN)], till=till.till, now=NOON)
+    side.rollback()
     side.close()
     free = report_outcomes([Report(sale.key, CardWrite.WRITTEN)], till=till.till, now=NOON)
 
