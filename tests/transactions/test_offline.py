@@ -16,6 +16,7 @@ from tests.campus import KEYS, NOON, POLICY, Counter, Sale, make_person
 from tests.transactions.test_debit import BEFORE_THE_WRITE
 from transactions.models import Entry
 from transactions.services.offline import OfflineSale, Posting, post_offline
+from transactions.services.outcomes import CardWrite
 
 pytestmark = pytest.mark.django_db
 
@@ -214,3 +215,16 @@ def test_a_torn_purchase_and_an_offline_sale_both_count_in_the_day():
     assert online.tap(person, 10_01).refusal == "password_needed"
     assert online.tap(person, 10_00).refusal is None
     assert online.tap(person, 1).refusal == "password_needed"
+
+
+def test_the_book_counts_its_own_entries_of_the_day_and_leaves_the_rest_to_the_record():
+    """Also when the taps after the offline sale are the plainest of all: nothing open, every write reported."""
+    till, online, person = Counter(7), Counter(8), make_person(100_00)
+    record = sell_offline(till, person, 20_00)
+    for _ in range(3):
+        online.report(online.tap(person, 5_00), CardWrite.WRITTEN)
+    assert person.fresh().spent_fen == 15_00
+
+    upload(till, record)
+
+    assert person.fresh().spent_fen == 35_00
