@@ -58,9 +58,12 @@ class Deck:
 
 
 _NEW_CARDS = """
+    WITH a AS (
+        UPDATE accounts_account SET spent_fen = 0, version = version + 1 WHERE id = ANY(%s) RETURNING id, book_fen
+    )
     UPDATE accounts_card SET spend_seq = 0, spend_total_fen = 0, offline_spent_fen = 0, load_seq = 0,
         load_total_fen = a.book_fen, legs = '{}', images = '{}'
-    FROM accounts_account a WHERE a.id = account_id AND account_id = ANY(%s)
+    FROM a WHERE a.id = account_id
     RETURNING a.id, a.book_fen
 """
 

@@ -184,12 +184,12 @@ class Killer:
 def killing(monkeypatch) -> Iterator[Killer]:
     """Every statement of the ledger, of the ORM, and every COMMIT passes a killer."""
     killer = Killer()
-    fetch, commit = ledger._fetch, connection._commit
+    fetch, commit = ledger.statement.fetch, connection._commit
     with (
         monkeypatch.context() as patch,
         connection.execute_wrapper(lambda execute, *args: killer.around(lambda: execute(*args))),
     ):
-        patch.setattr(ledger, "_fetch", lambda *args: killer.around(lambda: fetch(*args)))
+        patch.setattr(ledger.statement, "fetch", lambda *args: killer.around(lambda: fetch(*args)))
         patch.setattr(connection, "_commit", lambda: killer.around(commit))
         yield killer
     killer.close()

@@ -7,19 +7,12 @@ never wait for each other's round trip. Only ``transactions.services`` may impor
 from __future__ import annotations
 
 import json
-import re
 import uuid
-from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-import psycopg
-from django.db import DEFAULT_DB_ALIAS, connections
-from psycopg.types.numeric import Int8Dumper
-
 from purse.evidence import State
-from transactions.ledger import sql
+from transactions.ledger import sql, statement
 from transactions.ledger.shapes import (
     AccountFacts,
     AnswerFacts,
@@ -33,6 +26,7 @@ from transactions.ledger.shapes import (
     TapFacts,
     Written,
 )
+from transactions.ledger.statement import array, dump
 from transactions.mirror import confirm_told, read_side, write_sides
 from transactions.models import SEQ_BITS
 
@@ -80,7 +74,7 @@ def write(change: Change) -> Written:
     when the key was answered in between, and ``OperationalError`` with its SQLSTATE for locks and lost connections.
     """
     text, params = _statement(change)
-    row = _run(text, params)
+    row = statement.run(text, params)
     confirmed = tuple(row[1] or ()) if change.confirmed else ()
     return Written(moved=bool(row[0]), confirmed=confirmed)
 
@@ -97,35 +91,37 @@ def remember_refusal(answer: NewAnswer, now: datetime) -> None:
         "asked": answer.asked,
         "terminal": answer.terminal_id,
         "journal_seq": answer.journal_seq,
-        "reply": _dump(answer.reply),
+        "reply": dump(answer.reply),
         "now": now,
     }
-    _run(text, params)
+    statement.run(text, params)
 
 
 def confirm(keys: tuple[uuid.UUID, ...]) -> frozenset[uuid.UUID]:
     """Settle the cards of operations whose write was read back; returns the keys of cards that somebody else holds."""
-    busy = _run(sql.CONFIRM_ALONE, {"confirmed": _array(keys)})[0]
+    busy = statement.run(sql.CONFIRM_ALONE, {"confirmed": array(keys)})[0]
     return frozenset(busy or ())
 
 
 def lock(account_id: int) -> None:
     """Hold the account's row until the transaction ends: for the one who lost the race too often."""
-    _run("SELECT 1 FROM accounts_account WHERE id = %(id)s FOR NO KEY UPDATE", {"id": account_id})
+    statement.run("SELECT 1 FROM accounts_account WHERE id = %(id)s FOR NO KEY UPDATE", {"id": account_id})
 
 
 def _read(
     text: str, which: object, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...], prelude: Prelude | None
 ) -> TapFacts:
-    params = {"which": which, "key": key, "confirmed": _array(confirmed)}
+    params = {"which": which, "key": key, "confirmed": array(confirmed)}
     if prelude is None:
-        row = _fetch(text, params)
+        row = statement.fetch(text, params)
     else:
-        row = _run(sql.after_prelude(prelude.ctes, text), params | prelude.params)
+        row = statement.run(
+            sql.after_prelude(f"{prelude.relax}, {prelude.advance}", text), params | prelude.params
+        )
         if not row[-1]:
             raise NotAdmitted
     if row is None or row[0] is None:
-        known = _fetch(sql.ANSWER, {"key": key})
+        known = statement.fetch(sql.ANSWER, {"key": key})
         return TapFacts(None, None, AnswerFacts(bytes(known[0]), json.loads(known[1])) if known else None)
     legs, images = json.loads(row[22]), json.loads(row[23])  # Django's connections leave JSON as text
     spend = State(row[16], row[17], 0, row[18], row[19])
@@ -165,7 +161,7 @@ def _statement(change: Change) -> tuple[str, dict[str, Any]]:
         params["reversed"], params["reversing"] = change.reverses
     if change.confirmed:
         parts.append(sql.CONFIRMED)
-        params["confirmed"] = _array(change.confirmed)
+        params["confirmed"] = array(change.confirmed)
         params.setdefault("card_id", None)
     result = sql.RESULT + (sql.RESULT_CONFIRMED if change.confirmed else "")
     return "".join(parts) + result, params
@@ -181,7 +177,7 @@ def _account_params(change: Change) -> dict[str, Any]:
         "entry_seq": before.entry_seq + len(change.entries),
         "spent_on": change.spent_on,
         "spent_fen": change.spent_fen,
-        "frozen_reasons": _array(change.frozen_reasons),
+        "frozen_reasons": array(change.frozen_reasons),
         "frozen_at": change.now,
     }
 
@@ -197,8 +193,8 @@ def _card_params(card: CardChange) -> dict[str, Any]:
         "load_seq": card.load.shown.seq,
         "load_total_fen": card.load.shown.total_fen,
         "late_fen": card.late_fen,
-        "legs": _dump(legs),
-        "images": _dump(images),
+        "legs": dump(legs),
+        "images": dump(images),
         "seen_at": card.seen_at,
         "seen_terminal": card.seen_terminal,
         "seen_place": card.seen_place,
@@ -238,53 +234,6 @@ def _answer_params(answer: NewAnswer, card: CardChange | None) -> dict[str, Any]
         "answer_seq": answer.entry_seq,
         "answer_terminal": answer.terminal_id,
         "journal_seq": answer.journal_seq,
-        "told": _dump(answer.told) if answer.told else None,
-        "reply": _dump(answer.reply),
+        "told": dump(answer.told) if answer.told else None,
+        "reply": dump(answer.reply),
     }
-
-
-def _array(items: Iterable[object]) -> str:
-    """An array of UUIDs or plain words as PostgreSQL writes it; cheaper than the driver's general way."""
-    return "{" + ",".join(map(str, items)) + "}"
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _run(text: str, params: dict[str, Any]) -> tuple[Any, ...]:
-    row = _fetch(text, params)
-    if row is None:
-        raise AssertionError("a ledger statement always returns one row")
-    return row
-
-
-def _fetch(text: str, params: dict[str, Any]) -> tuple[Any, ...] | None:
-    """Run one prepared statement with server-side binding; Django's own cursors do neither."""
-    numbered, names = _numbered(text)
-    database = connections[DEFAULT_DB_ALIAS]
-    database.ensure_connection()
-    raw: psycopg.Connection[tuple[Any, ...]] = database.connection
-    if raw.prepare_threshold != 0:
-        # Every integer goes as bigint: psycopg would choose a type by its size, and PostgreSQL plan anew for each.
-        raw.prepare_threshold = 0
-        raw.adapters.register_dumper(int, Int8Dumper)
-    with database.wrap_database_errors, psycopg.RawCursor(raw) as cursor:
-        cursor.execute(numbered, [params[name] for name in names])
-        return cursor.fetchone()
-
-
-@lru_cache(maxsize=64)
-def _numbered(text: str) -> tuple[bytes, tuple[str, ...]]:
-    """Turn ``%(name)s`` into ``$n`` once for each text; psycopg would parse a statement this long at every call."""
-    names: list[str] = []
-
-    def number(found: re.Match[str]) -> str:
-        if found[1] not in names:
-            names.append(found[1])
-        return f"${names.index(found[1]) + 1}"
-
-    return _NAMED.sub(number, text).encode(), tuple(names)
-
-
-_NAMED = re.compile(r"%\((\w+)\)s")

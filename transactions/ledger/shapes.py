@@ -18,10 +18,12 @@ class NotAdmitted(Exception):
 class Prelude:
     """Something that must happen once before the facts are read, in the same round trip (a terminal's contact).
 
-    ``ctes`` is the text of common table expressions, fixed in code, of which ``advanced`` returns a row if it did.
+    ``advance`` is the text of a common table expression ``advanced``, fixed in code, that returns a row if it did.
+    ``relax`` is one that lets the commit not wait for the disk: only for a statement that moves no money.
     """
 
-    ctes: str
+    advance: str
+    relax: str
     params: dict[str, Any]
 
 

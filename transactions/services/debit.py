@@ -10,6 +10,7 @@ from transactions import ledger
 from transactions.days import local_day
 from transactions.ledger import NewAnswer, TapFacts
 from transactions.services.orders import BookContext, TapOrder, TapReply
+from transactions.services.plain import sell_plainly
 from transactions.services.plan import Plan
 from transactions.services.running import Decision, reader, run
 from transactions.services.sighting import Sighted, look
@@ -23,6 +24,10 @@ def debit(order: TapOrder, *, book: BookContext) -> TapReply:
     Safe to repeat: the same order gets the same answer and moves money once. When this returns, everything is
     committed, so the terminal may act on it. Raises ``KeyReused`` and ``Busy`` (running.py).
     """
+    tried = sell_plainly(order, book)
+    if isinstance(tried, TapReply):
+        return tried
+    order = tried
     pins = _PinOnce(order, book)
     reply = run(
         order,
