@@ -1,4 +1,4 @@
-"""What an account and a card row may say, as triggers instead of CHECKs (docs/decisions/0012).
+"""What an account and a card row may say, as triggers instead of CHECKs (docs/decisions/0013).
 
 PostgreSQL reads every CHECK of a table anew for each statement that writes to it. A trigger that names its columns
 costs a tap nothing, because a tap does not write them; what a tap does write is checked by one small CHECK.

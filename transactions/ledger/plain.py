@@ -71,7 +71,8 @@ _SOLD = """sold AS (
             AND seen.unclaimed_fen = 0 AND seen.book_fen >= c.load_total_fen - c.spend_total_fen
             AND %(fen)s <= c.load_total_fen - c.spend_total_fen
             AND (seen.spent_on IS DISTINCT FROM %(today)s OR seen.spent_fen <= %(spent_before)s)
-            AND %(spent_after)s <= seen.daily_limit_fen{admitted}
+            AND %(spent_after)s <= seen.daily_limit_fen
+            AND NOT EXISTS (SELECT FROM transactions_answer WHERE key = %(key)s::uuid){admitted}
         RETURNING a.id, c.id AS card, a.entry_seq, a.book_fen, a.daily_limit_fen, clock_timestamp() AS at
     ), mirrored AS (
         UPDATE accounts_card SET images = %(images)s::jsonb, seen_at = %(now)s, seen_terminal = %(terminal)s,
@@ -100,9 +101,9 @@ _RESULT = """
 
 
 def sell(sale: PlainSale, prelude: Prelude | None) -> Sold | None:
-    """Post a purchase if it is plain; None if it is not, and then nothing was written but reported read-backs.
+    """Post a purchase if it is plain; None if it is not, and then nothing was written but what the prelude does.
 
-    Raises ``NotAdmitted`` when the prelude was refused, ``IntegrityError`` (unique) for a key that has its answer.
+    Raises ``NotAdmitted`` when the prelude was refused, ``IntegrityError`` (unique) when the key is answered meanwhile.
     """
     row = statement.run(
         _text(prelude, confirms=bool(sale.confirmed)), _params(sale) | (prelude.params if prelude else {})

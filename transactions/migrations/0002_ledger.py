@@ -39,7 +39,7 @@ ENTRY = [
 ]
 
 # Rules of an entry, in a trigger because PostgreSQL reads every CHECK of a table anew for each statement
-# (docs/decisions/0012): fourteen CHECKs cost as much as everything else that posting a purchase does.
+# (docs/decisions/0013): fourteen CHECKs cost as much as everything else that posting a purchase does.
 ENTRY_RULES = [
     """
     CREATE FUNCTION transactions_entry_rules() RETURNS trigger LANGUAGE plpgsql AS $$
