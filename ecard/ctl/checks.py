@@ -11,6 +11,8 @@ from ecard.ctl import catalogues
 from ecard.ctl.environment import PYTHON, ROOT, VENV
 
 MAXIMUM_LINES = 400
+MAXIMUM_TEST_LINES = 550
+"""A test file that tells one subject to its end is easier to read than two halves of it."""
 PRODUCTION_LIKE = {
     "ECARD_DEMO": "0",
     "SITE_URL": "https://ecard.example.edu.cn",
@@ -69,4 +71,8 @@ def _long_files() -> list[str]:
         for name in names
         if (ROOT / name).exists() and "/migrations/" not in name
     }
-    return [f"{name}: {lines} lines" for name, lines in sizes.items() if lines > MAXIMUM_LINES]
+    return [
+        f"{name}: {lines} lines"
+        for name, lines in sizes.items()
+        if lines > (MAXIMUM_TEST_LINES if name.startswith("tests/") else MAXIMUM_LINES)
+    ]
