@@ -250,7 +250,9 @@ def test_a_plain_purchase_takes_one_round_trip_with_the_contact_in_it(box, perso
     )
     debit(box, person, 1_00)
     _, raw = read(make_person(10_00))
-    message = DebitRequest(JOURNAL, 2, raw, 1_00, box.server.now_ms, None, (OutcomeReport(JOURNAL, 1, "written"),))
+    message = DebitRequest(
+        JOURNAL, 2, raw, 1_00, box.server.now_ms, None, (OutcomeReport(JOURNAL, 1, "written"),)
+    )
 
     texts.clear()
     with CaptureQueriesContext(connection) as seen:

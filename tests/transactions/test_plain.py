@@ -45,6 +45,8 @@ def random_facts(chance, person):
         account |= {"frozen_reasons": ["by_hand"], "frozen_at": NOON}
     if odd() < 0.1:
         account["life"] = AccountLife.CLOSING
+    if odd() < 0.2:  # never committed, so no entry has to back it
+        account["book_fen"] = max(0, person.account.book_fen + chance.choice([-1, 1]))
     card = {}
     if odd() < 0.1:
         card |= {"lost": True, "lost_at": NOON}

@@ -5,8 +5,6 @@ The WHERE says in SQL what ``purse.rules`` and ``purse.evidence`` accept in the 
 the general path looks, decides and explains.
 """
 
-
-
 from __future__ import annotations
 
 import uuid
