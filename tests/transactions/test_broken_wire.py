@@ -211,6 +211,28 @@ def test_an_account_held_for_ever_is_busy_after_its_lock_timeouts_and_nothing_mo
     assert case.state == case.done
 
 
+@pytest.mark.parametrize(
+    ("state", "ends"), [("40001", "done"), ("40P01", "done"), ("55P03", "done"), ("57P01", "busy")]
+)
+def test_a_plain_sale_that_postgresql_undid_is_left_to_the_general_path(state, ends, monkeypatch):
+    from django.db import OperationalError
+
+    from transactions.ledger import plain
+
+    def undone(sale, prelude):
+        raise OperationalError(state) from psycopg.errors.lookup(state)()
+
+    case = a_debit()
+    monkeypatch.setattr(plain, "sell", undone)
+
+    reply = quietly(case.act, Busy)
+
+    assert (reply is not None) == (ends == "done")
+    monkeypatch.undo()
+    case.act()
+    assert case.state == case.done
+
+
 @pytest.mark.parametrize("state", ["40001", "40P01", "55P03"])
 @pytest.mark.parametrize(("failures", "ends"), [(1, "done"), (3, "done"), (4, "busy")])
 def test_what_postgresql_asks_to_repeat_is_repeated_three_times(state, failures, ends, monkeypatch):
@@ -219,6 +241,7 @@ def test_what_postgresql_asks_to_repeat_is_repeated_three_times(state, failures,
 
     from transactions import ledger
 
+    monkeypatch.setattr("transactions.services.debit.sell_plainly", lambda order, book: order)
     case, left = a_debit(), [failures]
     write = ledger.write
 
