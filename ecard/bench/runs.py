@@ -1,16 +1,16 @@
-"""Running one path with so many clients for so many seconds, each client a process with one connection.
+"""Running one path with so many clients for so many seconds, each with a connection of its own.
 
-Clients are processes, because threads of one Python would measure its interpreter lock.
+They share a few processes, as they share the workers of a web server: one process would measure Python's interpreter
+lock, one for each client the caches of the machine.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from typing import Any
@@ -20,6 +20,7 @@ from django.db import connections
 Work = Callable[[], None]
 Prepare = Callable[[int, int], Work]
 """(client, of how many) → one operation, ready to be repeated."""
+PROCESSES = 2 * (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,58 +50,79 @@ def run(prepare: Prepare, *, clients: int, seconds: float) -> Taken:
     """
     connections.close_all()
     context = multiprocessing.get_context("fork")
-    gate = context.Barrier(clients + 1)
+    processes = min(clients, PROCESSES)
+    gate = context.Barrier(clients)
     results = context.Queue()
     started = [
-        context.Process(target=_client, args=(prepare, number, clients, seconds, gate, results))
-        for number in range(clients)
+        context.Process(target=_process, args=(prepare, number, processes, clients, seconds, gate, results))
+        for number in range(processes)
     ]
     for process in started:
         process.start()
-    gate.wait(timeout=120)
-    begun = time.monotonic()
-    parts = [results.get(timeout=seconds + 120) for _ in started]
-    elapsed = max(time.monotonic() - begun, seconds)
+    parts = [results.get(timeout=seconds + 240) for _ in started]
     for process in started:
         process.join()
     if failed := [part for part in parts if isinstance(part, str)]:
         raise RuntimeError(failed[0])
-    latencies = tuple(latency for part in parts for latency in part[0])
-    return Taken(len(latencies), elapsed, latencies, sum(part[1] for part in parts))
+    latencies = tuple(latency for part in parts for latency in part.latencies_ms)
+    elapsed = max(part.ended for part in parts) - min(part.begun for part in parts)
+    return Taken(len(latencies), elapsed, latencies, sum(part.cpu_s for part in parts))
 
 
-def _client(
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the clients of one process did; times on the machine's one monotonic clock."""
+
+    latencies_ms: list[float]
+    cpu_s: float
+    begun: float
+    ended: float
+
+
+def _process(
     prepare: Prepare,
     number: int,
+    processes: int,
     clients: int,
     seconds: float,
     gate: Barrier,
     results: multiprocessing.Queue[Any],
 ) -> None:
+    """Run this process's share of the clients, a thread each, and hand over what they did."""
+    for connection in connections.all(initialized_only=True):
+        connection.connection = None  # a forked process must never touch the connections of its parent
+    share = range(number, clients, processes)
     try:
-        with _own_connections():
-            work = prepare(number, clients)
-            gate.wait(timeout=120)
-            latencies, until = [], time.perf_counter() + seconds
-            cpu = resource.getrusage(resource.RUSAGE_SELF)
-            while (begun := time.perf_counter()) < until:
-                work()
-                latencies.append((time.perf_counter() - begun) * 1000)
-            spent = resource.getrusage(resource.RUSAGE_SELF)
-            used = spent.ru_utime + spent.ru_stime - cpu.ru_utime - cpu.ru_stime
-            results.put((latencies, used))
+        with ThreadPoolExecutor(len(share)) as pool:
+            parts = list(pool.map(lambda client: _client(prepare, client, clients, seconds, gate), share))
+        used = sum(part.cpu_s for part in parts)
+        results.put(
+            _Part(
+                [latency for part in parts for latency in part.latencies_ms],
+                used,
+                min(part.begun for part in parts),
+                max(part.ended for part in parts),
+            )
+        )
     except Exception as error:  # noqa: BLE001 - handed to the parent, which raises it
-        results.put(f"client {number}: {type(error).__name__}: {error}")
+        results.put(f"process {number}: {type(error).__name__}: {error}")
         gate.abort()
     results.close()
     results.join_thread()
     os._exit(0)
 
 
-@contextmanager
-def _own_connections() -> Iterator[None]:
-    """A forked client must never touch the connections of its parent."""
-    for connection in connections.all(initialized_only=True):
-        connection.connection = None
-    yield
-    connections.close_all()
+def _client(prepare: Prepare, client: int, clients: int, seconds: float, gate: Barrier) -> _Part:
+    """One client on one connection of its own."""
+    try:
+        work = prepare(client, clients)
+        gate.wait(timeout=240)
+        latencies: list[float] = []
+        begun = time.monotonic()
+        cpu_s, until = time.thread_time(), begun + seconds
+        while (start := time.monotonic()) < until:
+            work()
+            latencies.append((time.monotonic() - start) * 1000)
+        return _Part(latencies, time.thread_time() - cpu_s, begun, time.monotonic())
+    finally:
+        connections.close_all()
