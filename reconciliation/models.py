@@ -21,7 +21,7 @@ class Mismatch(models.TextChoices):
     EXCESS = "EXCESS", _("卡上多款")
     FORK = "FORK", _("同号异文")
     ROLLBACK = "ROLLBACK", _("旧数据还原")
-    NEGATIVE = "NEGATIVE", _("库存负数")
+    NEGATIVE = "NEGATIVE", _("库为负数")
 
 
 class Proposal(models.TextChoices):

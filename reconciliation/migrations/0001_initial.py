@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                             ("EXCESS", "卡上多款"),
                             ("FORK", "同号异文"),
                             ("ROLLBACK", "旧数据还原"),
-                            ("NEGATIVE", "库存负数"),
+                            ("NEGATIVE", "库为负数"),
                         ]
                     ),
                 ),
