@@ -14,11 +14,11 @@ from terminals.device.reader.vpcd import VirtualCard
 from terminals.device.tapped import Ending
 from terminals.device.till import Ended
 from tests.campus import make_person
-from tests.readers.conftest import READER, daemon, vpcd_stack
+from tests.readers.conftest import READER
 from tests.till.test_with_the_server import till
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("pcscd")]
-__all__ = ["daemon", "till", "vpcd_stack"]
+__all__ = ["till"]
 SOON_S = 5.0
 TAPS = 60
 BUDGET_S = 0.5
