@@ -105,7 +105,7 @@ def make_person(
     serial = next(_serial)
     holder = Holder.objects.create(
         school_no=f"2023{serial:07d}", name="张三丰", kind=HolderKind.STUDENT, campus=campus,
-        document_kind=DocumentKind.NONE if hasattr(DocumentKind, "NONE") else DocumentKind.RESIDENT,
+        document_kind=DocumentKind.NONE,
     )  # fmt: skip
     account = Account.objects.create(
         number=number or 10000 + serial, holder=holder, campus=campus, life="open", daily_limit_fen=limit_fen

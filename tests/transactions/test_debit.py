@@ -230,7 +230,6 @@ def test_a_restored_dump_is_refused_and_leaves_evidence_but_no_freeze():
 
 
 def test_a_blank_card_is_foreign_and_writes_no_money():
-    from terminals.device.reader.model import ClassicCard
 
     till, person = Counter(), make_person(20_00)
     person.field.place(person.plastic)
@@ -238,7 +237,6 @@ def test_a_blank_card_is_foreign_and_writes_no_money():
     order = till.order(replace(raw, uid=b"\x01\x02\x03\x04"), 1_00)
 
     assert debit(order, book=book()).refusal is Refusal.FOREIGN_CARD
-    assert ClassicCard.blank(b"\x01\x02\x03\x04")
     assert person.book_fen == 20_00
 
 

@@ -12,9 +12,8 @@ from purse.keys import OFFLINE_TILL
 from purse.procedures import ClassicDriver, Day, decode, offline_state, ring_image, slot_write, spend_image
 from terminals.device.reader.tearing import Tear
 from tests import faults
-from tests.campus import KEYS, NOON, POLICY, Counter, Sale, make_person
+from tests.campus import KEYS, NOON, POLICY, Counter, make_person
 from tests.transactions.test_debit import BEFORE_THE_WRITE
-from transactions.models import Entry
 from transactions.services.offline import OfflineSale, Posting, post_offline
 from transactions.services.outcomes import CardWrite
 
@@ -149,12 +148,15 @@ def test_a_torn_debit_and_an_offline_sale_that_took_its_number_are_told_apart():
 
 
 def test_an_upload_may_take_the_book_below_zero_and_the_next_tap_freezes():
-    till, online, person = Counter(7), Counter(8), make_person(10_00)
-    record = sell_offline(till, person, 1)
-    online.tap(person, 9_99)
+    """指南 L95: 当数据库余额为负数时(例如;-0.01元) … 采取冻结措施."""
+    till, offline, person = Counter(7), Counter(8), make_person(10_00)
+    till.tap(person, 9_00, leave_after=BEFORE_THE_WRITE, tear=Tear.BEFORE)
+    record = sell_offline(offline, person, 1_01)
 
-    upload(till, record)
-    assert (person.book_fen, Entry.objects.filter(account=person.account).count()) == (0, 3)
+    assert upload(offline, record) is Posting.POSTED
+    assert person.book_fen == -1
+    assert till.tap(person, 1).refusal == "card_frozen"
+    assert person.fresh().frozen_reasons == ["book_negative"]
 
 
 def test_a_doubtful_record_of_an_unknown_card_waits_for_a_person():
@@ -162,7 +164,6 @@ def test_a_doubtful_record_of_an_unknown_card_waits_for_a_person():
     record = OfflineSale(uuid.uuid4(), 1, b"x", b"\x01\x02\x03\x04", 100, NOON, 1, 100, 100, True)
 
     assert upload(till, record) is Posting.SUSPECT
-    assert Sale
 
 
 def test_an_upload_settles_the_leg_of_its_own_till_and_leaves_an_equal_number_of_another_alone():

@@ -7,7 +7,7 @@ zero here; that is what freezing is for.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -163,4 +163,4 @@ def _settle_same_key(sale: OfflineSale, till: Till, now: datetime) -> None:
 
 
 def _card_change(card: CardFacts, spend: SideMirror) -> CardChange:
-    return CardChange(card.id, replace(spend), card.load, card.late_fen)
+    return CardChange(card.id, spend, card.load, card.late_fen)
