@@ -62,6 +62,14 @@ class Case(models.Model):
     opened_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    assignee = models.ForeignKey(
+        "accounts.Operator", models.PROTECT, null=True, related_name="assigned_cases", db_index=False
+    )
+    """Who said that he looks after it; anybody entitled may still act."""
+    held_until = models.DateField(null=True)
+    """挂账: nothing is to be done before this day."""
+    escalated_at = models.DateTimeField(null=True)
+    """转上级: since when a supervisor is asked to look."""
 
     class Meta:
         verbose_name = _("案例")
@@ -119,6 +127,26 @@ class NoteKind(models.TextChoices):
     GONE = "gone", _("差额已消失，自动结案")
     REMARK = "remark", _("备注")
     DECIDED = "decided", _("人工结案")
+    TAKEN = "taken", _("接手")
+    HELD = "held", _("挂账")
+    ESCALATED = "escalated", _("转上级")
+    PROPOSED = "proposed", _("提出处理")
+    APPROVED = "approved", _("复核同意")
+    REFUSED = "refused", _("复核退回")
+    WITHDRAWN = "withdrawn", _("撤回")
+    CARRIED_OUT = "carried_out", _("已执行")
+    NOT_CARRIED_OUT = "not_carried_out", _("未执行")
+
+
+SAYS_WHY = (
+    NoteKind.REMARK,
+    NoteKind.DECIDED,
+    NoteKind.HELD,
+    NoteKind.ESCALATED,
+    NoteKind.PROPOSED,
+    NoteKind.REFUSED,
+)
+"""Notes of a person that are worth nothing without a reason."""
 
 
 class CaseNote(models.Model):
@@ -140,7 +168,7 @@ class CaseNote(models.Model):
             models.CheckConstraint(name="case_note_kind_known", condition=Q(kind__in=NoteKind.values)),
             models.CheckConstraint(
                 name="case_note_of_person_says_why",
-                condition=~Q(kind__in=[NoteKind.REMARK, NoteKind.DECIDED]) | ~Q(text=""),
+                condition=~Q(kind__in=SAYS_WHY) | ~Q(text=""),
             ),
         ]
 
@@ -165,3 +193,22 @@ class ReconcileRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.started_at:%F %T}"
+
+
+from .models_desk import Decision, DecisionAction, DecisionResult, Ruling  # noqa: E402 - they point at Case
+
+__all__ = [
+    "SAYS_WHY",
+    "Case",
+    "CaseFinding",
+    "CaseNote",
+    "CaseState",
+    "Decision",
+    "DecisionAction",
+    "DecisionResult",
+    "Mismatch",
+    "NoteKind",
+    "Proposal",
+    "ReconcileRun",
+    "Ruling",
+]
