@@ -45,11 +45,19 @@ class Parts:
 
     @classmethod
     def assemble(
-        cls, config: Config, server: str, journal_at: Callable[[], Store], clock: Clock | None = None
+        cls,
+        config: Config,
+        server: str,
+        journal_at: Callable[[], Store],
+        clock: Clock | None = None,
+        wire: Wire | None = None,
     ) -> Parts:
-        """Open the journal and put the parts together; a broken journal is a state, not an end."""
+        """Open the journal and put the parts together; a broken journal is a state, not an end.
+
+        ``wire`` replaces the line to the server: the simulation brings one that fails on purpose.
+        """
         clock = clock or Clock()
-        wire = Wire(server, ca=config.ca)
+        wire = wire or Wire(server, ca=config.ca)
         try:
             store = journal_at()
             journal = Journal(store, terminal=config.terminal, key=config.keys.jrnl, now_ms=clock.now_ms())
