@@ -43,7 +43,8 @@ from transactions.services.taps import sighting
 from transactions.services.void import void
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=SHANGHAI)
+NOON = datetime.now(SHANGHAI).replace(hour=12, minute=0, second=0, microsecond=0)
+"""Today's: the ledger's day is the database's, so on another day no sale of a test could be taken back."""
 KEYS = KeyBundle.from_master(1, b"m" * 32)
 POLICY = Policy()
 _serial = itertools.count(1)
