@@ -96,18 +96,18 @@ def open_cases(campus_id: int | None = None, *, mismatch: Mismatch | None = None
     cases = _open(campus_id).select_related("account").order_by("opened_at", "id")
     if mismatch is not None:
         cases = cases.filter(mismatch=mismatch)
-    return [_row(case) for case in cases]
+    return [row_of(case) for case in cases]
 
 
 def case(case_id: int) -> CaseRow:
     """One case, open or closed. Raises ``Case.DoesNotExist``."""
-    return _row(Case.objects.select_related("account").get(pk=case_id))
+    return row_of(Case.objects.select_related("account").get(pk=case_id))
 
 
 def cases_of(account_id: int) -> list[CaseRow]:
     """Every case an account ever had, newest first."""
     cases = Case.objects.filter(account_id=account_id).select_related("account")
-    return [_row(each) for each in cases.order_by("-opened_at", "-id")]
+    return [row_of(each) for each in cases.order_by("-opened_at", "-id")]
 
 
 def notes(case_id: int) -> list[CaseNote]:
@@ -201,7 +201,8 @@ def _open(campus_id: int | None) -> QuerySet[Case]:
     return Case.objects.filter(mine, state=CaseState.OPEN)
 
 
-def _row(case: Case) -> CaseRow:
+def row_of(case: Case) -> CaseRow:
+    """A case with its account as screens show it."""
     return CaseRow(
         id=case.pk,
         mismatch=Mismatch(case.mismatch),
