@@ -1,21 +1,28 @@
 """The tables of this room, by what they answer.
 
 ``machines``: which terminals there are, and when each was last heard of. ``hotlist``: which cards offline tills refuse.
-``uploads``: journal records as they came, and what became of them. ``events``: what somebody should look at.
+``uploads``: journal records as they came, and what became of them. ``jobs``: what a desk is asked to do with a card.
+``events``: what somebody should look at.
 """
 
 from __future__ import annotations
 
 from .events import BadSignature, SecurityEvent, SecurityEventKind
 from .hotlist import Hotlist, HotlistEntry
+from .jobs import OPEN_STATES, CardJob, CardJobStep, JobKind, JobState
 from .machines import EnrolmentCode, Terminal, TerminalContact, TerminalKind
 from .uploads import UploadedRecord, UploadVerdict
 
 __all__ = [
+    "OPEN_STATES",
     "BadSignature",
+    "CardJob",
+    "CardJobStep",
     "EnrolmentCode",
     "Hotlist",
     "HotlistEntry",
+    "JobKind",
+    "JobState",
     "SecurityEvent",
     "SecurityEventKind",
     "Terminal",

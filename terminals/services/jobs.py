@@ -1,0 +1,373 @@
+"""Card jobs as the screens see them: order one at a desk, look how far it is, cancel it.
+
+The other half, what the desk's agent asks and tells, is ``terminals.services.jobwork``. A job that money hangs on is
+exact at every moment: what the book did stands in ``entry_seq``, how the card write ended in ``card_outcome``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+
+from accounts.actors import Actor
+from accounts.models import LIVE_CARD, Account, Card, CardLife
+from accounts.services.audit import Deed, record
+from terminals.models import (
+    OPEN_STATES,
+    CardJob,
+    CardJobStep,
+    JobKind,
+    JobState,
+    Terminal,
+    TerminalContact,
+    TerminalKind,
+)
+from transactions.models import Contra, EntryKind
+from transactions.services.orders import KeyReused
+
+CARD_WAIT: Final = timedelta(minutes=3)
+"""How long an ordered job waits for its agent and its card."""
+AGENT_SILENT: Final = timedelta(seconds=90)
+"""An agent that has begun to write and says nothing for this long is gone; what it wrote is for the next sighting."""
+AGENT_THERE: Final = timedelta(seconds=15)
+"""A desk whose agent has spoken within this time is ready."""
+ON_THE_READER: Final = timedelta(seconds=120)
+"""How long a finished reading speaks for the card still lying there (unfreeze, un-loss)."""
+
+LOAD_KINDS: Final = frozenset({EntryKind.TOP_UP, EntryKind.BANK_LOAD})
+LOAD_CONTRAS: Final = frozenset({Contra.DRAWER, Contra.BANK})
+
+
+class OrderProblem(StrEnum):
+    """Why a job was not ordered; the screens have a sentence for each."""
+
+    NOT_A_DESK = "not_a_desk"
+    """No such terminal in service, or another kind of machine."""
+    DESK_BUSY = "desk_busy"
+    """Another job of this desk is not over; its id is ``OrderRefused.job``."""
+    OWN_ACCOUNT = "own_account"
+    """Nobody acts on an own account (reliability.md P4)."""
+    WRONG_CARD = "wrong_card"
+    """The card does not belong to the account, or is not in the life that this job needs."""
+    BAD_PARAMS = "bad_params"
+    """``OrderRefused.field`` names the parameter."""
+
+
+class OrderRefused(Exception):
+    """The job was not ordered; nothing was written."""
+
+    def __init__(self, problem: OrderProblem, *, job: uuid.UUID | None = None, field: str = "") -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+        self.job = job
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """What a page asks of a desk. ``key`` is made by the page beforehand and becomes the id of the job.
+
+    ``account_id`` says whose card is expected (only ``read`` may leave it out); ``card_id`` narrows it to one card, for
+    ``prepare`` it is the BLANK row that the chip becomes (``accounts.services.cards.prepare``). ``params`` by kind:
+
+    - ``read``: ``{"heal": bool}`` (default False) whether to write what the card lacks;
+    - ``set``: ``{"despite_finding": bool}`` (default False; True only after two people decided): bring card = book
+      also where the card shows what no record explains as this card's own past;
+    - ``load``: ``{"fen": int > 0, "kind": "top_up"|"bank_load", "contra": "drawer"|"bank", "contra_ref": int|None,
+      "note": str}`` or ``{"claim": True}`` to put unclaimed money on the card;
+    - ``mark``: ``{"on": bool}`` the stop mark that offline tills obey; off only for a card in order;
+    - ``prepare``: ``{}``.
+    """
+
+    key: uuid.UUID
+    kind: JobKind
+    desk_id: int
+    account_id: int | None = None
+    card_id: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as a screen shows it. Amounts in ``result`` are fen; times are aware."""
+
+    id: uuid.UUID
+    kind: JobKind
+    state: JobState
+    desk_id: int
+    account_id: int | None
+    card_id: int | None
+    params: Mapping[str, Any]
+    trouble: str
+    """Value of ``terminals.messages.jobs.Trouble``, empty when nothing is in the way."""
+    refusal: str
+    uid: str
+    entry_seq: int | None
+    """The account's entry that the job posted (load), else None."""
+    card_outcome: str
+    """``written``, ``not_written``, ``unknown``, or empty when no write was reported."""
+    told: bool
+    result: Mapping[str, Any] | None
+    """What the reader saw: see ``transactions.services.desk.Reading``."""
+    ordered_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    agent_there: bool
+    """Whether the desk's agent has spoken lately."""
+    steps: tuple[tuple[datetime, str, str], ...] = field(default=())
+    """(at, state, trouble), the first one first."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state not in OPEN_STATES
+
+    @property
+    def may_be_cancelled(self) -> bool:
+        """Whether ``cancel_job`` would still do: nothing was given to the desk to write."""
+        return not self.over and not self.told
+
+
+def order_job(order: JobOrder, *, actor: Actor, now: datetime, own_holder_id: int | None = None) -> CardJob:
+    """Ask a desk to do something with the card on its reader. Returns at once; the agent takes it within a second.
+
+    The same key with the same content is the same job, with another content ``KeyReused``. ``own_holder_id`` is the
+    operator's own holder row, if any: nobody acts on an own account. Raises ``OrderRefused`` and ``KeyReused``; writes
+    the audit. Campus and role are for the caller to check.
+    """
+    order = replace(order, params=_checked(order.kind, dict(order.params)))
+    with transaction.atomic():
+        known = CardJob.objects.filter(id=order.key).first()
+        if known is not None:
+            return _same(known, order)
+        _require_desk(order.desk_id)
+        _require_account(order, own_holder_id)
+        _clear_desk(order.desk_id, now=now)
+        job = CardJob(
+            id=order.key,
+            kind=order.kind,
+            desk_id=order.desk_id,
+            account_id=order.account_id,
+            card_id=order.card_id,
+            params=dict(order.params),
+            ordered_by=actor.who,
+            ordered_role=actor.role,
+            ordered_channel=actor.channel.value,
+            ordered_place=actor.place,
+            ordered_at=now,
+            expires_at=now + CARD_WAIT,
+        )
+        try:
+            with transaction.atomic():
+                job.save(force_insert=True)
+        except IntegrityError:
+            return _lost_the_race(order)
+        CardJobStep.objects.create(job=job, at=now, state=JobState.ORDERED)
+        after = {
+            "kind": order.kind.value,
+            "desk": order.desk_id,
+            "account": order.account_id,
+            "params": dict(order.params),
+        }
+        record(Deed("card_job.order", "card_job", order.key, after=after), actor=actor, now=now)
+    return job
+
+
+def job_state(job_id: uuid.UUID, *, now: datetime) -> JobView:
+    """How far a job is; ends one whose time is over. Cheap: ask each second. Raises ``CardJob.DoesNotExist``."""
+    job = CardJob.objects.get(id=job_id)
+    if _overdue(job, now):
+        with transaction.atomic():
+            job = CardJob.objects.select_for_update().get(id=job_id)
+            if _overdue(job, now):
+                end_overdue(job, now=now)
+    heard = TerminalContact.objects.filter(terminal_id=job.desk_id).values_list("last_contact_at", flat=True)
+    last = heard.first()
+    return JobView(
+        id=job.id,
+        kind=JobKind(job.kind),
+        state=JobState(job.state),
+        desk_id=job.desk_id,
+        account_id=job.account_id,
+        card_id=job.card_id,
+        params=job.params,
+        trouble=job.trouble,
+        refusal=job.refusal,
+        uid=job.uid,
+        entry_seq=job.entry_seq,
+        card_outcome=job.card_outcome,
+        told=job.told,
+        result=job.result,
+        ordered_at=job.ordered_at,
+        expires_at=job.expires_at,
+        ended_at=job.ended_at,
+        agent_there=last is not None and now - last <= AGENT_THERE,
+        steps=tuple(job.steps.order_by("id").values_list("at", "state", "trouble")),
+    )
+
+
+def cancel_job(job_id: uuid.UUID, *, actor: Actor, now: datetime) -> bool:
+    """End a job that has not begun to write. False when it is over already or a write was told: then wait for its end.
+
+    Raises ``CardJob.DoesNotExist``.
+    """
+    with transaction.atomic():
+        job = CardJob.objects.select_for_update().get(id=job_id)
+        if not job.is_open or job.told:
+            return False
+        end(job, JobState.CANCELLED, now=now)
+        record(Deed("card_job.cancel", "card_job", job_id), actor=actor, now=now)
+    return True
+
+
+def desks(*, campus_id: int | None = None) -> list[Terminal]:
+    """The desks in service, of one campus or of all, by name."""
+    found = Terminal.objects.filter(kind=TerminalKind.DESK, epoch__gte=1, revoked_at=None)
+    if campus_id is not None:
+        found = found.filter(campus_id=campus_id)
+    return list(found.select_related("campus", "contact").order_by("campus_id", "name_zh", "id"))
+
+
+def card_on_reader(account_id: int, *, desk_id: int, now: datetime) -> CardJob | None:
+    """The newest finished job of this desk that saw the live card of this account within ``ON_THE_READER``.
+
+    What unfreeze and un-loss ask for ("card on the reader"). Any other card on that reader since then takes it away.
+    """
+    job = (
+        CardJob.objects.filter(desk_id=desk_id, state=JobState.DONE, ended_at__gt=now - ON_THE_READER)
+        .exclude(uid="")
+        .order_by("-ended_at")
+        .first()
+    )
+    if job is None:
+        return None
+    live = Card.objects.filter(account_id=account_id, uid=job.uid.upper(), life__in=LIVE_CARD)
+    return job if live.exists() else None
+
+
+# ------------------------------------------------------------------------------------------- shared with jobwork
+
+
+def end(job: CardJob, state: JobState, *, now: datetime, trouble: str = "", refusal: str = "") -> None:
+    """Close a locked job. The caller's transaction; a job that has ended stays as it ended."""
+    job.state, job.ended_at, job.trouble = state, now, trouble
+    job.refusal = refusal or job.refusal
+    job.save(update_fields=["state", "ended_at", "trouble", "refusal", "uid", "result", "card_outcome"])
+    CardJobStep.objects.create(job=job, at=now, state=state, trouble=trouble, detail={"refusal": refusal})
+
+
+def end_overdue(job: CardJob, *, now: datetime) -> None:
+    """End a locked job whose time is over: nothing told, nothing changed; else its card is for the next sighting."""
+    end(job, JobState.STATE_UNKNOWN if job.told else JobState.EXPIRED, now=now, trouble=job.trouble)
+
+
+def _overdue(job: CardJob, now: datetime) -> bool:
+    if not job.is_open:
+        return False
+    if not job.told:
+        return now >= job.expires_at
+    return now >= max(job.expires_at, (job.heard_at or job.ordered_at) + AGENT_SILENT)
+
+
+# ------------------------------------------------------------------------------------------------------- inside
+
+
+def _clear_desk(desk_id: int, *, now: datetime) -> None:
+    """End a forgotten job of this desk, or refuse because one goes on."""
+    job = CardJob.objects.select_for_update().filter(desk_id=desk_id, state__in=OPEN_STATES).first()
+    if job is None:
+        return
+    if not _overdue(job, now):
+        raise OrderRefused(OrderProblem.DESK_BUSY, job=job.id)
+    end_overdue(job, now=now)
+
+
+def _lost_the_race(order: JobOrder) -> CardJob:
+    """Somebody ordered in the same moment: the same click, or another job at this desk."""
+    known = CardJob.objects.filter(id=order.key).first()
+    if known is not None:
+        return _same(known, order)
+    other = CardJob.objects.filter(desk_id=order.desk_id, state__in=OPEN_STATES).first()
+    raise OrderRefused(OrderProblem.DESK_BUSY, job=other.id if other else None)
+
+
+def _same(known: CardJob, order: JobOrder) -> CardJob:
+    asked = (order.kind.value, order.desk_id, order.account_id, order.card_id, dict(order.params))
+    if (known.kind, known.desk_id, known.account_id, known.card_id, known.params) != asked:
+        raise KeyReused(str(known.id))
+    return known
+
+
+def _require_desk(desk_id: int) -> None:
+    in_service = Terminal.objects.filter(id=desk_id, kind=TerminalKind.DESK, epoch__gte=1, revoked_at=None)
+    if not in_service.exists():
+        raise OrderRefused(OrderProblem.NOT_A_DESK)
+
+
+def _require_account(order: JobOrder, own_holder_id: int | None) -> None:
+    if order.account_id is None:
+        if order.kind is not JobKind.READ or order.card_id is not None:
+            raise OrderRefused(OrderProblem.BAD_PARAMS, field="account_id")
+        return
+    account = Account.objects.filter(id=order.account_id).first()
+    if account is None:
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field="account_id")
+    if order.kind is not JobKind.READ and own_holder_id == account.holder_id:
+        raise OrderRefused(OrderProblem.OWN_ACCOUNT)
+    if order.card_id is None:
+        if order.kind is JobKind.PREPARE:
+            raise OrderRefused(OrderProblem.BAD_PARAMS, field="card_id")
+        return
+    card = Card.objects.filter(id=order.card_id, account_id=order.account_id).first()
+    if card is None or (order.kind is JobKind.PREPARE) != (card.life == CardLife.BLANK):
+        raise OrderRefused(OrderProblem.WRONG_CARD)
+
+
+def _checked(kind: JobKind, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with their defaults. Raises ``OrderRefused`` naming the one that is wrong."""
+    match kind:
+        case JobKind.READ:
+            wanted: dict[str, Any] = {"heal": params.pop("heal", False)}
+            _require_flag(wanted, "heal")
+        case JobKind.SET:
+            wanted = {"despite_finding": params.pop("despite_finding", False)}
+            _require_flag(wanted, "despite_finding")
+        case JobKind.MARK:
+            wanted = {"on": params.pop("on", None)}
+            _require_flag(wanted, "on")
+        case JobKind.LOAD:
+            wanted = _checked_load(params)
+        case _:
+            wanted = {}
+    if params:
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field=str(next(iter(params))))
+    return wanted
+
+
+def _require_flag(params: dict[str, Any], name: str) -> None:
+    if not isinstance(params[name], bool):
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field=name)
+
+
+def _checked_load(params: dict[str, Any]) -> dict[str, Any]:
+    if params.pop("claim", False) is True:
+        return {"claim": True}
+    fen, ref, note = params.pop("fen", None), params.pop("contra_ref", None), params.pop("note", "")
+    kind, contra = params.pop("kind", EntryKind.TOP_UP.value), params.pop("contra", Contra.DRAWER.value)
+    if isinstance(fen, bool) or not isinstance(fen, int) or fen <= 0:
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field="fen")
+    if kind not in {each.value for each in LOAD_KINDS}:
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field="kind")
+    if contra not in {each.value for each in LOAD_CONTRAS}:
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field="contra")
+    if ref is not None and (isinstance(ref, bool) or not isinstance(ref, int)):
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field="contra_ref")
+    if not isinstance(note, str) or len(note) > 200 or not note.isprintable():
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field="note")
+    return {"fen": fen, "kind": str(kind), "contra": str(contra), "contra_ref": ref, "note": note}
