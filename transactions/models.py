@@ -26,6 +26,8 @@ class EntryKind(models.TextChoices):
     REFUND = "refund", _("退还")
     FEE = "fee", _("工本费")
     OPENING = "opening", _("期初")
+    ADJUSTMENT = "adjustment", _("调账")
+    REVERSAL = "reversal", _("冲正")
 
 
 class Contra(models.TextChoices):
@@ -108,7 +110,9 @@ class Entry(models.Model):
     card_id = models.BigIntegerField(null=True)
     purse_side = models.TextField(null=True)  # noqa: DJ001 - the table says NULL for no purse
     purse_seq = models.IntegerField(null=True)
-    """The sequence number it claimed on the card when it was posted; null when nothing must reach a card."""
+    """The sequence number it claimed on the card when it was posted; null when nothing must reach a card.
+
+    A levelling claims none: there it is the number of the sighting that it used (``CardFacts.levelled_seq``)."""
     occurred_at = models.DateTimeField()
     posted_at = models.DateTimeField()
     day = models.DateField()
@@ -171,6 +175,44 @@ class Reversal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entry_id} ← {self.reversed_by}"
+
+
+class Refund(models.Model):
+    """Which refund gave a late entry back. The primary key says that a late entry is refunded at most once."""
+
+    entry_id = models.BigIntegerField(primary_key=True)
+    refunded_by = models.BigIntegerField(unique=True)
+
+    class Meta:
+        verbose_name = _("退还登记")
+        verbose_name_plural = _("退还登记")
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} ← {self.refunded_by}"
+
+
+class OfflineTrace(models.Model):
+    """What a card told of its offline sales when it was first seen with them: who holds the records, and since when.
+
+    From the ring on the card (docs/decisions/0010). ``terminal_id``, ``journal_seq`` and ``fen`` are null where the
+    ring did not say; then only number and time are known.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    card_id = models.BigIntegerField()
+    card_seq = models.IntegerField()
+    terminal_id = models.BigIntegerField(null=True)
+    journal_seq = models.BigIntegerField(null=True)
+    fen = models.IntegerField(null=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("脱机痕迹")
+        verbose_name_plural = _("脱机痕迹")
+        constraints = [models.UniqueConstraint(name="offline_trace_once", fields=["card_id", "card_seq"])]
+
+    def __str__(self) -> str:
+        return f"{self.card_id} {self.card_seq}"
 
 
 class OutcomeNote(models.Model):

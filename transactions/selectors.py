@@ -166,3 +166,23 @@ def _with_places(lines: Iterable[StatementLine]) -> tuple[StatementLine, ...]:
         line if line.merchant_id is None else replace(line, place=merchants.get(line.merchant_id))
         for line in lines
     )
+
+
+def is_late(entry: Entry) -> bool:
+    """Whether an offline sale had been levelled away before it was posted, so that it was deducted twice.
+
+    Told by the ledger alone: an earlier entry of the account levelled the same card at this number or a later one.
+    """
+    if entry.kind != EntryKind.OFFLINE_SALE or entry.purse_seq is None:
+        return False
+    return _levelled_before(entry).exists()
+
+
+def _levelled_before(entry: Entry) -> QuerySet[Entry]:
+    return Entry.objects.filter(
+        id__gt=entry_id(entry.account_id, 0),
+        id__lt=entry.id,
+        kind__in=(EntryKind.LEVELLING, EntryKind.ADJUSTMENT),
+        card_id=entry.card_id,
+        purse_seq__gte=entry.purse_seq,
+    )

@@ -124,6 +124,10 @@ class Card(models.Model):
     stop_marked = models.BooleanField(default=False, db_default=False)
     """Whether a stop mark is known to stand on the card itself."""
     late_fen = models.BigIntegerField(default=0, db_default=0)
+    levelled_seq = models.IntegerField(default=0, db_default=0)
+    """The highest spend sequence of which a levelling made the book say what the card shows; never goes down.
+
+    An uploaded record up to here was deducted already: it is *late* (tap-protocol.md)."""
     legs = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     images = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     seen_at = models.DateTimeField(null=True)

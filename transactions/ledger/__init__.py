@@ -136,6 +136,7 @@ def _read(
             late_fen=row[15],
             spend=confirm_told(read_side("spend", spend, legs, images), "spend", row[26]),
             load=confirm_told(read_side("load", load, legs, images), "load", row[26]),
+            levelled_seq=row[27],
         ),
         answer=AnswerFacts(bytes(row[24]), json.loads(row[25])) if row[24] is not None else None,
     )
@@ -146,7 +147,12 @@ def _statement(change: Change) -> tuple[str, dict[str, Any]]:
     parts = [sql.MOVED.format(frozen=sql.FROZEN if freezes else "")]
     params = _account_params(change)
     if change.card is not None:
-        parts.append(sql.MIRRORED.format(first_use=sql.FIRST_USE if change.card.first_use else ""))
+        parts.append(
+            sql.MIRRORED.format(
+                first_use=sql.FIRST_USE if change.card.first_use else "",
+                levelled=sql.LEVELLED if change.card.levelled_seq is not None else "",
+            )
+        )
         params |= _card_params(change.card)
     if change.entries:
         rows = ", ".join(sql.ENTRY_ROW.format(n=n) for n in range(len(change.entries)))
@@ -198,6 +204,7 @@ def _card_params(card: CardChange) -> dict[str, Any]:
         "seen_at": card.seen_at,
         "seen_terminal": card.seen_terminal,
         "seen_place": card.seen_place,
+        "levelled_seq": card.levelled_seq,
     }
 
 

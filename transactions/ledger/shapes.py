@@ -59,6 +59,8 @@ class CardFacts:
     late_fen: int
     spend: SideMirror
     load: SideMirror
+    levelled_seq: int = 0
+    """Spend sequence up to which a levelling stands in for records that had not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class CardChange:
     seen_place: str = ""
     first_use: bool = False
     """An issued card becomes active with its first tap."""
+    levelled_seq: int | None = None
+    """Set by a levelling alone."""
 
 
 @dataclass(frozen=True, slots=True)

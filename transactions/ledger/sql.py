@@ -14,7 +14,8 @@ _FACTS = """
         c.stop_marked, c.load_seq, c.load_total_fen, c.legs, c.images,
         w.asked, w.reply,
         (SELECT jsonb_agg(told) FROM transactions_answer p
-            WHERE p.key = ANY(%(confirmed)s::uuid[]) AND p.card_id = c.id) AS confirmed
+            WHERE p.key = ANY(%(confirmed)s::uuid[]) AND p.card_id = c.id) AS confirmed,
+        c.levelled_seq
     FROM accounts_card c
     JOIN accounts_account a ON a.id = c.account_id
     LEFT JOIN transactions_answer w ON w.key = %(key)s
@@ -53,6 +54,9 @@ MOVED = """
 FIRST_USE = ", life = 'active'"
 """An issued card is in use from its first tap on."""
 
+LEVELLED = ", levelled_seq = greatest(levelled_seq, %(levelled_seq)s)"
+"""Named only by a levelling: a trigger sees to it that it never goes down."""
+
 FROZEN = """,
             frozen_reasons = %(frozen_reasons)s::text[], frozen_at = coalesce(frozen_at, %(frozen_at)s)"""
 """Named only when it changes: the triggers that guard a freeze look at every statement that names it."""
@@ -63,7 +67,8 @@ MIRRORED = """, mirrored AS (
             load_total_fen = %(load_total_fen)s, late_fen = %(late_fen)s, legs = %(legs)s::jsonb,
             images = %(images)s::jsonb, seen_at = coalesce(%(seen_at)s, seen_at),
             seen_terminal = coalesce(%(seen_terminal)s, seen_terminal),
-            seen_place = CASE WHEN %(seen_at)s::timestamptz IS NULL THEN seen_place ELSE %(seen_place)s END{first_use}
+            seen_place = CASE WHEN %(seen_at)s::timestamptz IS NULL THEN seen_place ELSE %(seen_place)s
+                END{first_use}{levelled}
         FROM moved WHERE accounts_card.id = %(card_id)s
         RETURNING 1
     )"""
