@@ -1,137 +1,65 @@
-"""CUT and KILL: the line or the server dies at every message and every statement; the same key ends it right."""
+"""CUT and BACKEND: the line, or the server process behind it, dies at every message; the same key ends it right.
+
+Workers that are killed themselves: tests/faultruns/test_kill.py.
+"""
 
 from __future__ import annotations
 
 import itertools
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import psycopg
 import pytest
 from django.db import connection
 
 from tests import faults
-from tests.campus import NOON, POLICY, Counter, book, make_person
+from tests.campus import Counter, book, make_person
+from tests.faultruns.scenes import (
+    SCENES,
+    a_credit,
+    a_freezing_debit,
+    a_given_up_sale,
+    a_plain_debit,
+    a_void,
+    an_offline_sale,
+    read,
+    reported_sales,
+)
 from tests.transactions.broken import killing, proxied, quietly
-from tests.transactions.test_offline import sell_offline
-from transactions.models import Entry, Reversal
-from transactions.services.credit import Credit, credit_unclaimed
+from transactions.models import Reversal
 from transactions.services.debit import debit
-from transactions.services.offline import post_offline
 from transactions.services.orders import Busy
-from transactions.services.outcomes import CardWrite, Report, report_outcomes
-from transactions.services.void import void
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@dataclass
-class Case:
-    """One service with a key of its own, and the book as it must be in the end: (book, unclaimed, entries)."""
-
-    person: object
-    act: object
-    done: tuple[int, int, int]
-
-    @property
-    def state(self):
-        account = self.person.fresh()
-        return account.book_fen, account.unclaimed_fen, account.entry_seq
-
-    def broken(self, before):
-        """All or nothing: either as before or done; and the entries say the same as the book."""
-        account = self.person.fresh()
-        if self.state not in (before, self.done):
-            return [f"half done: {self.state}"]
-        entries = list(Entry.objects.filter(account=account).order_by("seq"))
-        if [entry.seq for entry in entries] != list(range(1, account.entry_seq + 1)):
-            return ["a gap in the entries"]
-        if sum(entry.book_change_fen for entry in entries) != account.book_fen:
-            return ["the book is not what its entries say"]
-        return []
-
-
-def read(till, person):
-    person.field.place(person.plastic)
-    return till.read(person)[1]
-
-
-def a_debit():
-    till, person = Counter(), make_person(20_00)
-    order = till.order(read(till, person), 3_00)
-    return Case(person, lambda: debit(order, book=book()), (17_00, 0, 2))
-
-
-def a_freezing_debit():
-    till, person = Counter(), make_person(90_00, limit_fen=600_00)
-    till.tap(person, 60_00, leave_after=11)
-    till.pending.clear()
-    order = till.order(read(till, person), 3_00)
-    return Case(person, lambda: debit(order, book=book()), (30_00, 0, 2))
-
-
-def a_void():
-    till, person = Counter(), make_person(20_00)
-    sale = till.tap(person, 3_00)
-    order = till.order(read(till, person), 0)
-    return Case(person, lambda: void(order, of=sale.key, book=book()), (20_00, 0, 3))
-
-
-def a_given_up_sale():
-    till, person = Counter(), make_person(20_00)
-    order = till.order(read(till, person), 3_00)
-    debit(order, book=book())
-    report = [Report(order.key, CardWrite.ABANDONED)]
-    return Case(person, lambda: report_outcomes(report, till=till.till, now=NOON), (20_00, 0, 3))
-
-
-def a_reported_sale():
-    till, person = Counter(), make_person(20_00)
-    sale = till.tap(person, 3_00)
-    report = [Report(sale.key, CardWrite.WRITTEN), Report(uuid.uuid4(), CardWrite.UNKNOWN)]
-    return Case(person, lambda: report_outcomes(report, till=till.till, now=NOON), (17_00, 0, 2))
-
-
-def a_credit():
-    person = make_person(20_00)
-    credit = Credit(uuid.uuid4(), person.account.id, 5_00)
-    return Case(person, lambda: credit_unclaimed(credit, now=NOON), (20_00, 5_00, 2))
-
-
-def an_upload():
-    till, person = Counter(), make_person(20_00)
-    sale = sell_offline(till, person, 3_00)
-    return Case(person, lambda: post_offline(sale, till=till.till, policy=POLICY, now=NOON), (17_00, 0, 2))
-
-
-SERVICES = [a_debit, a_freezing_debit, a_void, a_given_up_sale, a_reported_sale, a_credit, an_upload]
-
-
-def counted(wire, make):
-    """How many statements the undisturbed service has."""
-    case = make()
-    wire.arm(None)
-    case.act()
-    assert case.state == case.done
-    return wire.seen
+BACKEND = [
+    a_plain_debit,
+    a_freezing_debit,
+    a_void,
+    a_given_up_sale,
+    reported_sales,
+    a_credit,
+    an_offline_sale,
+]
 
 
 def one(wire, make, number, after):
-    case = make()
-    before = case.state
+    """Break the wire at one message or statement, then ask again twice; what is wrong then."""
+    scene = make()
+    before = scene.money()
     wire.arm(number, after=after)
-    quietly(case.act, Busy)
+    quietly(scene.act, Busy)
     wire.arm(None)
     connection.close()
-    wrong = case.broken(before)
-    case.act()
-    case.act()
-    if case.state != case.done:
-        wrong.append(f"after the retry {case.state}, not {case.done}")
-    return wrong + case.broken(case.done)
+    wrong = scene.half_done(before)
+    scene.act()
+    scene.act()
+    if scene.money() != scene.wanted():
+        wrong.append(f"after the retry {scene.money()}, not {scene.wanted()}")
+    return wrong + scene.half_done(before)
 
 
-@pytest.mark.parametrize("make", SERVICES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", SCENES, ids=lambda make: make.__name__)
 def test_a_line_cut_at_every_message_moves_money_once(make):
     """reliability.md finding 1: a lost answer to COMMIT looks like any other error; only the key tells."""
     wrong = []
@@ -168,19 +96,23 @@ def test_without_a_key_the_same_cuts_charge_twice():
     assert doubles < cases
 
 
-@pytest.mark.parametrize("make", SERVICES, ids=lambda make: make.__name__)
-def test_a_server_killed_at_every_statement_leaves_all_or_nothing(make, monkeypatch):
-    cases, wrong = 0, []
+@pytest.mark.parametrize("make", BACKEND, ids=lambda make: make.__name__)
+def test_a_server_process_ended_at_every_statement_leaves_all_or_nothing(make, monkeypatch):
+    cases, wrong, reversals = 0, [], Reversal.objects.count()
     with killing(monkeypatch) as killer:
-        for number in range(counted(killer, make)):
+        scene = make()
+        killer.arm(None)
+        scene.act()
+        assert scene.money() == scene.wanted()
+        for number in range(killer.seen):
             for after in (False, True):
                 cases += 1
                 wrong += [(number, after, what) for what in one(killer, make, number, after)]
 
-    faults.report("KILL", cases, len(wrong))
+    faults.report("BACKEND", cases, len(wrong))
     assert wrong == []
     if make is a_void:
-        assert Reversal.objects.count() == cases + 1
+        assert Reversal.objects.count() == reversals + cases + 1
 
 
 # ---------------------------------------------------------------------------------------- locks and retries
@@ -194,21 +126,21 @@ def holding(sql, *params):
 
 
 def test_an_account_held_for_ever_is_busy_after_its_lock_timeouts_and_nothing_moved():
-    case = a_debit()
-    side = holding("SELECT 1 FROM accounts_account WHERE id = %s FOR UPDATE", case.person.account.id)
+    scene = a_plain_debit()
+    side = holding("SELECT 1 FROM accounts_account WHERE id = %s FOR UPDATE", scene.people[0].account.id)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '30ms'")
         with pytest.raises(Busy) as busy:
-            case.act()
+            scene.act()
     finally:
         side.close()
         connection.close()
 
     assert str(busy.value) == "55P03"
-    assert case.state == (20_00, 0, 1)
-    case.act()
-    assert case.state == case.done
+    assert scene.money() == [(20_00, 0, 1)]
+    scene.act()
+    assert scene.money() == scene.wanted()
 
 
 @pytest.mark.parametrize(
@@ -222,15 +154,15 @@ def test_a_plain_sale_that_postgresql_undid_is_left_to_the_general_path(state, e
     def undone(sale, prelude):
         raise OperationalError(state) from psycopg.errors.lookup(state)()
 
-    case = a_debit()
+    scene = a_plain_debit()
     monkeypatch.setattr(plain, "sell", undone)
 
-    reply = quietly(case.act, Busy)
+    reply = quietly(scene.act, Busy)
 
     assert (reply is not None) == (ends == "done")
     monkeypatch.undo()
-    case.act()
-    assert case.state == case.done
+    scene.act()
+    assert scene.money() == scene.wanted()
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01", "55P03"])
@@ -242,7 +174,7 @@ def test_what_postgresql_asks_to_repeat_is_repeated_three_times(state, failures,
     from transactions import ledger
 
     monkeypatch.setattr("transactions.services.debit.sell_plainly", lambda order, book: order)
-    case, left = a_debit(), [failures]
+    scene, left = a_plain_debit(), [failures]
     write = ledger.write
 
     def failing(change):
@@ -253,9 +185,9 @@ def test_what_postgresql_asks_to_repeat_is_repeated_three_times(state, failures,
         return write(change)
 
     monkeypatch.setattr(ledger, "write", failing)
-    reply = quietly(case.act, Busy)
+    reply = quietly(scene.act, Busy)
 
     assert (reply is not None) == (ends == "done")
     monkeypatch.undo()
-    case.act()
-    assert case.state == case.done
+    scene.act()
+    assert scene.money() == scene.wanted()
