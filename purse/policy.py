@@ -40,4 +40,10 @@ class Policy:
     retap: timedelta = timedelta(seconds=10)
     refund_alone_max_fen: int = 50_00
     """A correction above this needs a second person."""
+    clerk_alone_max_fen: int = 0
+    """The same for a clerk, who proposes and does not decide (reliability.md section 3)."""
+    second_level_fen: int = 200_00
+    """A correction above this needs a second person who answers for every campus (reliability.md E7)."""
+    step_up: timedelta = timedelta(minutes=5)
+    """How long a one-time code speaks for who corrects a book or takes a freeze away."""
     clock_skew: timedelta = timedelta(seconds=120)
