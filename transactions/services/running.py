@@ -20,7 +20,7 @@ from accounts.services import audit
 from purse.evidence import Finding
 from transactions import ledger
 from transactions.ledger import Change, NewAnswer, TapFacts, Written
-from transactions.models import CardFinding
+from transactions.models import CardFinding, OfflineTrace
 from transactions.services.orders import Busy, KeyReused, TapOrder, TapReply
 from transactions.services.sighting import Sighted
 
@@ -144,7 +144,7 @@ def _write(order: TapOrder, now: datetime, decision: Decision) -> Written:
 
 
 def _note(order: TapOrder, now: datetime, sighted: Sighted) -> None:
-    """First use and freeze go into the audit, an inexplicable card into the findings, in the same transaction."""
+    """First use and freeze go into the audit, what the card tells beyond its totals into tables of its own."""
     actor = Actor(f"terminal:{order.till.id}", "terminal", Channel.POS, order.till.place)
     if sighted.first_use:
         deed = audit.Deed("card.active", "card", sighted.card.id, {"life": "issued"}, {"life": "active"})
@@ -159,6 +159,21 @@ def _note(order: TapOrder, now: datetime, sighted: Sighted) -> None:
             reason=f"book {sighted.account.book_fen} card {sighted.card_fen}",
         )
         audit.record(deed, actor=actor, now=now)
+    if sighted.traces:
+        OfflineTrace.objects.bulk_create(
+            [
+                OfflineTrace(
+                    card_id=sighted.card.id,
+                    card_seq=sale.card_seq,
+                    terminal_id=sale.terminal or None,
+                    journal_seq=sale.journal_seq or None,
+                    fen=sale.fen or None,
+                    seen_at=now,
+                )
+                for sale in sighted.traces
+            ],
+            ignore_conflicts=True,
+        )
     if sighted.finding is not None:
         spend, load = sighted.purse.spend, sighted.purse.load
         CardFinding.objects.bulk_create(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from accounts.models import LIVE_CARD, AccountLife, CardLife
-from purse.evidence import Finding, OpenItems, SideMirror, observe, open_items
+from purse.evidence import Finding, OpenItems, RingEntry, SideMirror, observe, offline_sales, open_items
 from purse.keys import KeyBundle
 from purse.policy import Policy
 from purse.procedures import CardDamaged, ForeignCard, Purse, RawCard, decode
@@ -26,6 +26,8 @@ class Sighted:
     finding: Finding | None
     freeze: FreezeReason | None
     """A freeze that this sighting calls for and the account does not have yet."""
+    traces: tuple[RingEntry, ...] = ()
+    """Offline sales that the card shows to a reader for the first time; terminal 0 where its ring does not say."""
 
     @property
     def live(self) -> bool:
@@ -40,7 +42,7 @@ class Sighted:
     @property
     def noteworthy(self) -> bool:
         """Whether more than money and mirror changes, so that it must be told in the audit."""
-        return self.freeze is not None or self.finding is not None or self.first_use
+        return self.freeze is not None or self.finding is not None or self.first_use or bool(self.traces)
 
     @property
     def card_fen(self) -> int:
@@ -77,7 +79,7 @@ def look(facts: TapFacts, raw: RawCard, keys: KeyBundle, policy: Policy) -> Sigh
 def compare(account: AccountFacts, card: CardFacts, purse: Purse, policy: Policy) -> Sighted:
     """Take in what the card shows, on both sides, and say what follows for the account."""
     spend, load = observe(card.spend, purse.spend, purse.ring), observe(card.load, purse.load)
-    finding = _finding(spend, load)
+    finding, known = _finding(spend, load), card.spend
     if finding is None and isinstance(spend, SideMirror) and isinstance(load, SideMirror):
         card = replace(card, spend=spend, load=load)
     items = open_items(spend=card.spend, load=card.load, book_fen=account.book_fen, late_fen=card.late_fen)
@@ -87,7 +89,8 @@ def compare(account: AccountFacts, card: CardFacts, purse: Purse, policy: Policy
         finding = Finding.EXCESS
     wanted = freeze_reason(book_fen=account.book_fen, card_fen=purse.card_fen, policy=policy)
     freeze = wanted if wanted is not None and wanted not in account.frozen_reasons else None
-    return Sighted(account, card, purse, items, finding, freeze)
+    traces = _traces(known, purse) if finding is None else ()
+    return Sighted(account, card, purse, items, finding, freeze, traces)
 
 
 def _finding(spend: SideMirror | Finding, load: SideMirror | Finding) -> Finding | None:
@@ -95,3 +98,14 @@ def _finding(spend: SideMirror | Finding, load: SideMirror | Finding) -> Finding
         if isinstance(side, Finding):
             return side
     return None
+
+
+def _traces(known: SideMirror, purse: Purse) -> tuple[RingEntry, ...]:
+    """What the card tells of offline sales that no reader has shown the book before (docs/decisions/0010)."""
+    seen = purse.spend
+    if seen.offline_fen == 0 or (seen.seq == known.shown.seq and known.in_doubt):
+        return ()
+    sales = tuple(offline_sales(seen, purse.ring))
+    if sales and sales[0].card_seq == seen.seq:
+        return sales
+    return (RingEntry(seen.seq, 0, 0, 0), *sales)
