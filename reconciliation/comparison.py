@@ -41,7 +41,7 @@ FACTS = """
     SELECT account.id, account.number, account.campus_id, account.book_fen, account.frozen_reasons,
         card.id, card.late_fen, card.seen_at, card.seen_place,
         card.spend_seq, card.spend_total_fen, card.offline_spent_fen, card.stop_marked,
-        card.load_seq, card.load_total_fen, card.legs, card.images
+        card.load_seq, card.load_total_fen, card.legs, card.images, card.levelled_seq
     FROM accounts_account account
     LEFT JOIN accounts_card card ON card.account_id = account.id AND card.life IN ('issued', 'active')
     WHERE account.id = ANY(%s)
@@ -112,6 +112,7 @@ def _card(row: tuple[Any, ...]) -> CardSide:
         seen_place=row[3],
         spend=read_side("spend", State(row[4], row[5], 0, row[6], row[7]), legs, images),
         load=read_side("load", State(row[8], row[9], 0), legs, images),
+        levelled_seq=row[12],
     )
 
 

@@ -40,6 +40,7 @@ class CardSide:
     late_fen: int
     seen_at: datetime | None
     seen_place: str
+    levelled_seq: int = 0
 
     @property
     def card_fen(self) -> int:

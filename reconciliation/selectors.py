@@ -154,8 +154,11 @@ def silent_terminals(*, now: datetime) -> list[SilentTerminal]:
 def explain(account_id: int) -> Explanation | None:
     """Why card and book of this account differ, item by item; None for an unknown account."""
     found = next(iter(comparison.read([account_id])), None)
-    if found is None:
-        return None
+    return explanation_of(found) if found is not None else None
+
+
+def explanation_of(found: Compared) -> Explanation:
+    """The same for an account that was read already."""
     card = found.card
     return Explanation(
         book_fen=found.book_fen,

@@ -78,6 +78,33 @@ def silent_terminals(*, now: datetime, silence: timedelta) -> QuerySet[Terminal]
     return offline.annotate(heard_at=heard).filter(heard_at__lte=now - silence).order_by("heard_at", "id")
 
 
+@dataclass(frozen=True, slots=True)
+class RecordHolder:
+    """A terminal that sells offline, or did: when it was heard last, and when it last said that nothing is unsent."""
+
+    terminal_id: int
+    heard_at: datetime | None
+    """Last signed contact, or its enrolment when it made none."""
+    clear_at: datetime | None
+    """Its newest heartbeat, if that said that every record had been uploaded."""
+    sells_offline: bool
+
+
+def record_holders() -> dict[int, RecordHolder]:
+    """Every terminal that was ever enrolled, revoked ones too: their journals may still hold sales. One statement."""
+    rows = Terminal.objects.filter(epoch__gte=1).values_list(
+        "id",
+        Coalesce("contact__last_contact_at", "enrolled_at"),
+        "contact__heartbeat_at",
+        "contact__unsent",
+        "may_sell_offline",
+    )
+    return {
+        row_id: RecordHolder(row_id, heard_at, told_at if unsent == 0 else None, sells)
+        for row_id, heard_at, told_at, unsent, sells in rows
+    }
+
+
 def journal_gaps() -> list[JournalGap]:
     """Journals with missing records, those at the end included: the heartbeat tells the last one (B4, B7)."""
     told = {
