@@ -43,26 +43,33 @@ SILENT_DAYS = {2: 3, 5: 6}
 
 def make_places(now: datetime) -> list[Terminal]:
     """Create campuses, merchants and tills; returns the tills in a fixed order."""
+    tills = [
+        _till(shop, number, merchant, merchant.campus, now)
+        for shop, merchant in zip(SHOPS, make_merchants(now), strict=True)
+        for number in range(1, shop.tills + 1)
+    ]
+    for place, till in enumerate(tills):
+        heard = now - timedelta(days=SILENT_DAYS.get(place, 0), seconds=20)
+        TerminalContact.objects.create(terminal=till, last_contact_at=heard)
+    return tills
+
+
+def make_merchants(now: datetime) -> list[Merchant]:
+    """Create campuses and merchants; returns one merchant for each of ``SHOPS``."""
     campuses = {
         code: Campus.objects.create(code=code, name_zh=name_zh, name_en=name_en)
         for code, name_zh, name_en in CAMPUSES
     }
-    tills: list[Terminal] = []
-    for shop in SHOPS:
-        merchant = Merchant.objects.create(
+    return [
+        Merchant.objects.create(
             name_zh=shop.name_zh,
             name_en=shop.name_en,
             campus=campuses[shop.campus],
             category=shop.category,
             contract_from=(now - timedelta(days=400)).date(),
         )
-        tills += [
-            _till(shop, number, merchant, campuses[shop.campus], now) for number in range(1, shop.tills + 1)
-        ]
-    for place, till in enumerate(tills):
-        heard = now - timedelta(days=SILENT_DAYS.get(place, 0), seconds=20)
-        TerminalContact.objects.create(terminal=till, last_contact_at=heard)
-    return tills
+        for shop in SHOPS
+    ]
 
 
 def _till(shop: Shop, number: int, merchant: Merchant, campus: Campus, now: datetime) -> Terminal:

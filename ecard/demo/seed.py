@@ -70,11 +70,15 @@ def seed(count: int, *, number: int, now: datetime, secrets: Secrets, say: Progr
         tills = make_places(now)
         residents = _residents(count, now.astimezone(SHANGHAI), chance)  # meals are at noon of the campus
         say(f"{len(residents)} 位持卡人")
-        accounts = _write_people(residents, secrets, now)
-        cards = _write_cards(residents, accounts, tills, now)
-        lines = _write_entries(residents, accounts, cards, tills)
-        say(f"{lines} 条流水")
+        say(f"{plant(residents, tills, secrets=secrets, now=now)} 条流水")
     return Seeded(tuple(residents), tuple(tills))
+
+
+def plant(residents: list[Resident], tills: list[Terminal], *, secrets: Secrets, now: datetime) -> int:
+    """Write these residents with their past into an empty database; returns how many entries that took."""
+    accounts = _write_people(residents, secrets, now)
+    cards = _write_cards(residents, accounts, tills, now)
+    return _write_entries(residents, accounts, cards, tills)
 
 
 def _residents(count: int, now: datetime, chance: random.Random) -> list[Resident]:
@@ -333,4 +337,4 @@ def _copy(table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]])
             copy.write_row(row)
 
 
-__all__ = ["NUMBERS", "Resident", "Seeded", "offline_fen", "seed"]
+__all__ = ["NUMBERS", "Resident", "Seeded", "offline_fen", "plant", "seed"]

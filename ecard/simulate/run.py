@@ -1,0 +1,281 @@
+"""The director: two days of one campus, six days apart, from the first tap to the last invariant."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from statistics import quantiles
+from typing import Any
+
+from accounts.models import Account
+from ecard.simulate import campus
+from ecard.simulate.audit import Audit, compare
+from ecard.simulate.crowd import Crowd
+from ecard.simulate.incidents import Incident, Incidents, keep_hotlist
+from ecard.simulate.notes import Item, Notes
+from ecard.simulate.plan import FIRST_DAY, Plan
+from ecard.simulate.stall import Stall, lanes
+from ecard.simulate.world import Server, World
+from purse.policy import Policy
+from purse.procedures import CardDamaged
+from reconciliation import comparison, selectors
+from reconciliation.services.reconcile import Outcome, RunOrder, reconcile
+from reconciliation.services.verify import Verdict, verify
+from terminals.device.tapped import Ending
+
+SILENCE = timedelta(days=6)
+NIGHT = timedelta(hours=12)
+"""Of these six days, what passes before the first comparison."""
+LOOK_S = 0.2
+SAMPLES = 90
+"""How many points the drawing of the open items has."""
+DRAIN_ROUNDS = 40
+GRACE = timedelta(minutes=15)
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Played:
+    """A run that came to its end."""
+
+    plan: Plan
+    notes: Notes
+    audit: Audit
+    verdict: Verdict
+    reconciled: list[Outcome]
+    frozen: Counter[str] = field(default_factory=Counter)
+    cases: Counter[str] = field(default_factory=Counter)
+    undrained: int = 0
+    selling_s: float = 0.0
+    broken_off: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every promise held."""
+        return self.verdict.ok and not self.audit.broken and not self.undrained
+
+
+class Run:
+    """One simulation. ``say`` hears the progress, a line each time."""
+
+    def __init__(self, plan: Plan, *, now: datetime, say: Say) -> None:
+        self.plan = plan
+        self.notes = Notes()
+        self.world = World(now - SILENCE)
+        self.server = Server(self.world, plan.application, plan.folder / "server.log")
+        self._say = say
+        self._reconciled: list[Outcome] = []
+        self._broken_off = False
+        self._selling_s = 0.0
+
+    def play(self) -> Played:
+        """Play it to the end, however it goes; whatever was started is ended with it."""
+        merchants, plastics = campus.populate(self.plan, now=self.world.now())
+        self._say(f"{self.plan.cards} cards, {self.plan.tills} tills, seed {self.plan.seed}")
+        self.crowd = Crowd(self.plan.folder / "wallet", plastics)
+        self.stalls: list[Stall] = []
+        self.server.start()
+        try:
+            configs = campus.set_up_tills(self.plan, merchants, url=self.server.url, now=self.world.now())
+            self.stalls = [
+                Stall(number, self.plan, self.world, self.crowd, self.notes, config, self.server.url)
+                for number, config in enumerate(configs)
+            ]
+            self.incidents = Incidents(self.plan, self.world, self.crowd, self.notes, self.stalls)
+            return self._days()
+        finally:
+            for stall in self.stalls:
+                stall.close()
+            self.server.stop()
+
+    # ------------------------------------------------------------------------------------------ the days
+
+    def _days(self) -> Played:
+        seconds = self.plan.minutes * 60
+        self._shift("day 1", seconds * FIRST_DAY, self.incidents.first_day())
+        self.world.skip(NIGHT)
+        self._compare("first night")
+        self.world.skip(SILENCE - NIGHT)
+        self.server.restart()
+        self.notes.marks.append((time.monotonic(), "six_days"))
+        for stall in self._in_touch():
+            stall.network(up=True)
+        self._compare("six days later")
+        second = self.incidents.second_day()
+        if self.plan.faults:
+            second.append(Incident(0.6, self._server_dies))
+        self._shift("day 7", seconds * (1 - FIRST_DAY), sorted(second, key=lambda incident: incident.at))
+        undrained = self._drain()
+        shown_fen = self._last_looks()
+        self.world.skip(GRACE)
+        self._compare("the end")
+        self._sample()
+        self._say("checking every invariant")
+        verdict = verify(policy=Policy())
+        audit = compare(self.notes, honest=shown_fen, shown_fen=shown_fen)
+        return Played(
+            plan=self.plan,
+            notes=self.notes,
+            audit=audit,
+            verdict=verdict,
+            reconciled=self._reconciled,
+            frozen=Counter(
+                reason
+                for reasons in Account.objects.values_list("frozen_reasons", flat=True)
+                for reason in reasons
+            ),
+            cases=Counter({kind.value: count for kind, count in selectors.open_counts().items() if count}),
+            undrained=undrained,
+            selling_s=self._selling_s,
+            broken_off=self._broken_off,
+        )
+
+    def _shift(self, name: str, seconds: float, incidents: list[Incident]) -> None:
+        """Let all tills sell for so long. Ctrl-C ends the selling, not the sums."""
+        if self._broken_off:
+            return
+        over = threading.Event()
+        threads = lanes(self.stalls, over)
+        began_s = time.monotonic()
+        try:
+            for thread in threads:
+                thread.start()
+            self._conduct(name, began_s, seconds, incidents)
+        except KeyboardInterrupt:
+            self._broken_off = True
+            self._say("ending early")
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+            self._selling_s += time.monotonic() - began_s
+        for stall in self.stalls:
+            stall.obey()
+
+    def _conduct(self, name: str, began_s: float, seconds: float, incidents: list[Incident]) -> None:
+        due = list(incidents)
+        sample_every_s = max(0.5, self.plan.minutes * 60 / SAMPLES)
+        sample_at = hotlist_at = progress_at = 0.0
+        while (passed_s := time.monotonic() - began_s) < seconds:
+            while due and due[0].at <= passed_s / seconds:
+                due.pop(0).act()
+            if passed_s >= hotlist_at:
+                keep_hotlist(self.world)
+                hotlist_at = passed_s + 3
+            if passed_s >= sample_at:
+                self._sample()
+                sample_at = passed_s + sample_every_s
+            if passed_s >= progress_at:
+                self._progress(name, passed_s, seconds)
+                progress_at = passed_s + max(2.0, seconds / 30)
+            time.sleep(LOOK_S)
+
+    def _server_dies(self) -> None:
+        """Every process of the server is killed in the middle of whatever it does, and started again."""
+        self.notes.count("server_killed")
+        self.notes.marks.append((time.monotonic(), "server_killed"))
+        self.server.restart(kill=True)
+
+    def _compare(self, name: str) -> None:
+        outcome = reconcile(RunOrder(now=self.world.now()))
+        self._reconciled.append(outcome)
+        opened = {kind.value: count for kind, count in outcome.opened.items()}
+        self._say(f"{name}: compared {outcome.compared}, levelled {outcome.levelled}, cases {opened}")
+
+    def _in_touch(self) -> list[Stall]:
+        return [stall for stall in self.stalls if not stall.cut_off_for_good]
+
+    def _drain(self) -> int:
+        """Let every till hand over what it has; returns how many could not."""
+        self._say("draining uploads")
+        self.world.skip(timedelta(minutes=3))  # no till waits for a card any longer
+        left = list(self.stalls)
+        for stall in left:
+            stall.cut_off_for_good = False
+        for _ in range(DRAIN_ROUNDS):
+            left = [stall for stall in left if not stall.drain()]
+            if not left:
+                break
+            time.sleep(0.1)
+        return len(left)
+
+    def _last_looks(self) -> dict[int, int]:
+        """Every card that was never copied lies on a reader once more; what each holds, by account number."""
+        tampered = {plastic.account for plastic in self.crowd.all if plastic.tampered}
+        desk = next(stall for stall in self.stalls if stall.number not in self.notes.revoked_at_s)
+        shown: dict[int, int] = {}
+        for plastic in self.crowd.all:
+            if plastic.account in tampered:
+                continue
+            tapped = desk.balance(plastic)
+            try:
+                if tapped.ending in (Ending.BALANCE, Ending.REFUSED) and tapped.book_fen is not None:
+                    shown[plastic.account] = self.crowd.card_fen(plastic, campus.card_keys())
+            except CardDamaged:
+                self.notes.count("card_damaged")
+        return shown
+
+    def _sample(self) -> None:
+        """What the open items come to now, as the desk would see it."""
+        screened = comparison.screen()
+        item = Item(time.monotonic(), 0, 0, 0, 0, sum(selectors.open_counts().values()))
+        for found in comparison.read(screened.account_ids):
+            items = found.items
+            item.torn_fen += items.torn_fen
+            item.unwritten_fen += items.unwritten_fen
+            item.offline_fen += items.offline_fen
+            item.late_fen += items.late_fen
+        self.notes.items.append(item)
+
+    def _progress(self, name: str, passed_s: float, seconds: float) -> None:
+        taps, item = len(self.notes.taps), self.notes.items[-1]
+        beeps = sum(sale.beeps for sale in list(self.notes.sales.values()))
+        self._say(
+            f"{name} {passed_s:4.0f}/{seconds:.0f} s  {taps} taps  {beeps} beeps  torn {item.torn_fen / 100:.2f}"
+            f"  offline {item.offline_fen / 100:.2f}  late {item.late_fen / 100:.2f}  cases {item.cases}"
+            f"  faults {self.notes.faults.total()}"
+        )
+
+
+def percentiles(times_s: list[float]) -> dict[str, float]:
+    """p50 and p99 in milliseconds; zeros when there is nothing to tell."""
+    if len(times_s) < 2:
+        return {"p50_ms": 0.0, "p99_ms": 0.0}
+    cuts = quantiles(times_s, n=100)
+    return {"p50_ms": round(cuts[49] * 1000, 1), "p99_ms": round(cuts[98] * 1000, 1)}
+
+
+def summary(played: Played) -> dict[str, Any]:
+    """The run in one JSON object (docs/simulation.md)."""
+    notes, audit = played.notes, played.audit
+    by_ending = Counter(seen.ending.value for seen in notes.taps)
+    opened: Counter[str] = Counter()
+    for outcome in played.reconciled:
+        opened.update({kind.value: count for kind, count in outcome.opened.items()})
+    return {
+        "ok": played.ok,
+        "seed": played.plan.seed,
+        "tills": played.plan.tills,
+        "cards": played.plan.cards,
+        "selling_s": round(played.selling_s, 1),
+        "taps": dict(by_ending),
+        "taps_per_s": round(len(notes.taps) / played.selling_s, 1) if played.selling_s else 0.0,
+        "refusals": dict(Counter(seen.refusal for seen in notes.taps if seen.refusal)),
+        "online": percentiles([seen.took_s for seen in notes.taps if seen.ending is Ending.PAID]),
+        "offline": percentiles([seen.took_s for seen in notes.taps if seen.ending is Ending.PAID_OFFLINE]),
+        "faults": dict(notes.faults),
+        "healed_by_the_same_card": notes.healed,
+        "uploaded_again": dict(notes.answers),
+        "audit": {"counts": dict(audit.counts), "fen": dict(audit.fen), "broken": audit.broken},
+        "frozen": dict(played.frozen),
+        "levelled": sum(outcome.levelled for outcome in played.reconciled),
+        "cases_opened": dict(opened),
+        "cases_open": dict(played.cases),
+        "undrained": played.undrained,
+        "verify": played.verdict.to_json(),
+    }
