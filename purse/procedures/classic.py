@@ -6,6 +6,7 @@ endings and never a bool: Confirmed, NotWritten (certain) and Unknown. Any failu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -123,13 +124,20 @@ class ClassicDriver:
         self._open_for_spending(uid)
 
     def prepare(self, who: Personalisation) -> None:
-        """Make a blank card ours, sector by sector, trailer last; a torn run is simply run again.
-
-        Raises ``ForeignCard`` when a sector opens neither with the transport key nor with ours (a trailer torn in the
-        middle leaves such a card: it is void), ``LinkError`` when the wire fails.
-        """
+        """Make a blank card ours; for whoever holds every key. Raises as ``personalise`` does."""
         uid = self.identify()
-        blocks = first_content(uid, who, self._keys)
+        self.personalise(uid, first_content(uid, who, self._keys))
+
+    def personalise(self, uid: bytes, blocks: Mapping[int, bytes]) -> None:
+        """Write the first content of a card, sector by sector, trailer last; a torn run is simply run again.
+
+        Needs the keys that open sectors, no MAC key: ``blocks`` were signed by whoever holds those. Raises
+        ``ForeignCard`` when a sector opens neither with the transport key nor with ours (a trailer torn in the middle
+        leaves such a card: it is void), ``CardGone`` when another card lies there, ``CardDamaged`` when a block does
+        not keep what was written, ``LinkError`` when the wire fails.
+        """
+        if self.identify() != uid:
+            raise CardGone("another card lies on the reader")
         for sector, (writer, _) in layout.SECTORS.items():
             ours = self._open_new_or_ours(uid, sector, writer)
             for block in (block for block in blocks if layout.sector_of(block) == sector):
@@ -139,7 +147,7 @@ class ClassicDriver:
         for sector, (writer, _) in layout.SECTORS.items():
             self._check_prepared(uid, sector, writer, blocks)
 
-    def _check_prepared(self, uid: bytes, sector: int, writer: Role, blocks: dict[int, bytes]) -> None:
+    def _check_prepared(self, uid: bytes, sector: int, writer: Role, blocks: Mapping[int, bytes]) -> None:
         self._open(uid, layout.trailer_of(sector), writer)
         for block in (block for block in blocks if layout.sector_of(block) == sector):
             if self._link.read(block) != blocks[block]:
