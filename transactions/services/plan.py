@@ -5,6 +5,8 @@ Nothing here decides whether; the services decide, and then say *what* in the wo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from purse.evidence import Leg, Side, SideMirror, State, tell, with_told
 from purse.procedures import Day, is_worn, load_image, spend_image
 from purse.rules import Refusal
@@ -13,6 +15,16 @@ from transactions.ledger import CardChange, Change, NewAnswer, NewEntry
 from transactions.models import Contra, EntryKind, Mode, entry_id
 from transactions.services.orders import BookContext, TapOrder, TapReply, TellWrite
 from transactions.services.sighting import Sighted
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where money comes from or goes to; ``contra_ref`` says which merchant, drawer or bank file."""
+
+    kind: EntryKind
+    contra: Contra
+    contra_ref: int | None = None
+    note: str = ""
 
 
 class Plan:
@@ -63,7 +75,7 @@ class Plan:
     def claim(self, fen: int) -> None:
         """Move unclaimed money into the book and onto the card."""
         self.claimed_fen = fen
-        self._post(EntryKind.CLAIM, fen, -fen, Contra.NONE, None, Side.LOAD)
+        self._post(Source(EntryKind.CLAIM, Contra.NONE), fen, -fen, Side.LOAD)
 
     def purchase(self) -> None:
         """Take the ordered amount from the book, for the till's merchant; the card follows."""
@@ -71,7 +83,8 @@ class Plan:
         self._heal_count()
         self.spent_book_fen += fen  # its own entries only: what the card knows besides comes with its record
         self._spent_card_fen += fen
-        self._post(EntryKind.PURCHASE, -fen, 0, Contra.MERCHANT, self._order.till.merchant_id, Side.SPEND)
+        merchant = Source(EntryKind.PURCHASE, Contra.MERCHANT, self._order.till.merchant_id)
+        self._post(merchant, -fen, 0, Side.SPEND)
 
     def give_back(self, purchase_id: int, fen: int, *, merchant_id: int | None) -> None:
         """Undo a purchase of today: onto the card where this till may load, else into unclaimed money."""
@@ -79,7 +92,8 @@ class Plan:
         self._spent_card_fen = max(0, self._spent_card_fen - fen)
         self._tell_spend(0)  # the card's own day total goes down too (M2)
         book, unclaimed, side = (fen, 0, Side.LOAD) if self.may_load else (0, fen, None)
-        self._post(EntryKind.VOID, book, unclaimed, Contra.MERCHANT, merchant_id, side, reverses=purchase_id)
+        merchant = Source(EntryKind.VOID, Contra.MERCHANT, merchant_id)
+        self._post(merchant, book, unclaimed, side, reverses=purchase_id)
         self._reverses = purchase_id, entry_id(self._seen.account.id, self._entries[-1].seq)
 
     def heal(self) -> None:
@@ -95,6 +109,37 @@ class Plan:
         if _ails(self._spend) or not self._seen.purse.spend.stop:
             self._heal_count()
             self._tell_spend(0, stop=True)
+
+    def bring(self, *, stop: bool, excess_fen: int = 0) -> None:
+        """Write both sides so that the card holds what its book says, with or without the stop mark.
+
+        ``excess_fen``: what the card shows beyond every record; it is counted as spent, without an entry, because the
+        book never had it. Only a desk does this.
+        """
+        self._heal_count()
+        if excess_fen or _ails(self._spend) or self._seen.purse.spend.stop != stop:
+            self._tell_spend(excess_fen, stop=stop)
+        if _ails(self._load) and self.may_load:
+            self._tell_load(0)
+
+    def restate(self, *, stop: bool) -> None:
+        """Write both sides anew, above everything that was ever told, proven or seen, so that card = book.
+
+        For a card whose content no record explains (a restored dump, one number twice), after people decided that it
+        may go on. What the book knows of it stays as it is until one of these images is seen or reported.
+        """
+        spends, loads = (
+            _totals(self._spend, self._seen.purse.spend),
+            _totals(self._load, self._seen.purse.load),
+        )
+        load_fen = max(*loads, self.book_fen + max(spends))
+        spend_fen = load_fen - self.book_fen
+        self._restate_load(load_fen)
+        self._restate_spend(spend_fen, stop=stop)
+
+    def top_up(self, fen: int, source: Source) -> None:
+        """Put money that came in at this desk into the book; the card's LOAD side follows."""
+        self._post(source, fen, 0, Side.LOAD)
 
     def reply(self, refusal: Refusal | None, *, fen: int = 0, pin_left: int | None = None) -> TapReply:
         """The answer to the terminal; ``card_fen`` is what the card holds once every image is written."""
@@ -163,11 +208,9 @@ class Plan:
 
     def _post(
         self,
-        kind: EntryKind,
+        source: Source,
         book_fen: int,
         unclaimed_fen: int,
-        contra: Contra,
-        contra_ref: int | None,
         side: Side | None,
         *,
         reverses: int | None = None,
@@ -183,13 +226,13 @@ class Plan:
         self._entries.append(
             NewEntry(
                 seq=seq,
-                kind=kind,
+                kind=source.kind,
                 book_change_fen=book_fen,
                 unclaimed_change_fen=unclaimed_fen,
                 book_after_fen=self.book_fen,
                 unclaimed_after_fen=self.unclaimed_fen,
-                contra=contra,
-                contra_ref=contra_ref,
+                contra=source.contra,
+                contra_ref=source.contra_ref,
                 source_key=self._order.key,
                 occurred_at=self._order.at,
                 mode=Mode.ONLINE,
@@ -198,6 +241,7 @@ class Plan:
                 purse_seq=purse_seq,
                 terminal_id=self._order.till.id,
                 reverses=reverses,
+                note=source.note,
             )
         )
 
@@ -206,19 +250,37 @@ class Plan:
             return self._seen.purse.spend.seq
         state = tell(self._spend, fen=fen, stop=stop)
         self._spend = with_told(self._spend, state, self._leg(entry, state, fen))
-        purse = self._seen.purse
-        day = Day(self._today, self.spent_today_fen)
-        image = spend_image(purse.uid, purse.ident.account_no, state, day, self._book.keys)
-        self.writes[Side.SPEND] = TellWrite(Side.SPEND, state.slot, image)
+        self._write_spend(state)
         return state.seq
 
     def _tell_load(self, fen: int, *, entry: int | None = None) -> int:
         state = tell(self._load, fen=fen)
         self._load = with_told(self._load, state, self._leg(entry, state, fen))
+        self._write_load(state)
+        return state.seq
+
+    def _restate_spend(self, total_fen: int, *, stop: bool) -> None:
+        seen = self._seen.purse.spend
+        state = State(max(self._spend.next_seq, seen.seq + 1), total_fen, 1 - seen.slot, 0, stop)
+        self._spend = with_told(self._spend, state)
+        self._write_spend(state)
+
+    def _restate_load(self, total_fen: int) -> None:
+        seen = self._seen.purse.load
+        state = State(max(self._load.next_seq, seen.seq + 1), total_fen, 1 - seen.slot)
+        self._load = with_told(self._load, state)
+        self._write_load(state)
+
+    def _write_spend(self, state: State) -> None:
+        purse = self._seen.purse
+        day = Day(self._today, self.spent_today_fen)
+        image = spend_image(purse.uid, purse.ident.account_no, state, day, self._book.keys)
+        self.writes[Side.SPEND] = TellWrite(Side.SPEND, state.slot, image)
+
+    def _write_load(self, state: State) -> None:
         purse, limit = self._seen.purse, self._seen.account.limit_fen
         image = load_image(purse.uid, purse.ident.account_no, state, self._today, limit, self._book.keys)
         self.writes[Side.LOAD] = TellWrite(Side.LOAD, state.slot, image)
-        return state.seq
 
     def _leg(self, entry: int | None, state: State, fen: int) -> Leg | None:
         if entry is None:
@@ -230,6 +292,16 @@ class Plan:
 
     def _target(self, side: Side, mirror: SideMirror) -> int:
         return mirror.told[-1].total_fen if side in self.writes else mirror.shown.total_fen
+
+
+def _totals(mirror: SideMirror, seen: State) -> tuple[int, ...]:
+    """Every total of one side that a card may rightly or wrongly show."""
+    return (
+        seen.total_fen,
+        mirror.shown.total_fen,
+        mirror.floor.total_fen,
+        *(told.total_fen for told in mirror.told),
+    )
 
 
 def _ails(mirror: SideMirror) -> bool:
