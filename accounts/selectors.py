@@ -16,6 +16,7 @@ from accounts.models import (
     Account,
     AccountLife,
     AuditEvent,
+    Campus,
     Card,
     CardLife,
     Holder,
@@ -78,6 +79,24 @@ class AccountOverview:
     default_passwords: frozenset[SecretKind]
     query_changed_at: datetime | None
     """When the query password was last set; older sessions are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampusFacts:
+    """A campus; ``code`` stands in addresses."""
+
+    id: int
+    code: str
+    name_zh: str
+    name_en: str
+
+
+def campuses() -> tuple[CampusFacts, ...]:
+    """Every campus, in the order of their making."""
+    return tuple(
+        CampusFacts(campus.pk, campus.code, campus.name_zh, campus.name_en)
+        for campus in Campus.objects.order_by("pk")
+    )
 
 
 def account_overview(account_id: int, *, today: date) -> AccountOverview:

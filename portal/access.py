@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from accounts.models import SecretKind
+from accounts.kinds import SecretKind
 from accounts.selectors import AccountOverview, account_overview
 from accounts.wiring import now
 from portal import holder_session

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
 from accounts.checks.pins import parse_pin
-from transactions.models import EntryKind
+from transactions.kinds import EntryKind
 from transactions.selectors import LAST_SEQ, StatementRange
 
 _DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.checks import Rejected
-from accounts.models import SecretKind
+from accounts.kinds import SecretKind
 from accounts.pinhash import Busy
 from accounts.selectors import last_logins, loss_reports
 from accounts.services import passwords, standing

@@ -6,14 +6,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.actors import Actor
-from accounts.models import Attempt, Operator
-from accounts.services import audit
-from accounts.wiring import now
-from counter.forms import subject_of
+from accounts.services import operators
+from accounts.wiring import now, secrets
 
 
 class Command(BaseCommand):
@@ -25,13 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("username")
 
     def handle(self, *args: Any, username: str, **options: Any) -> None:
-        operator = Operator.objects.filter(username=username, is_active=True).first()
-        if operator is None:
-            raise CommandError(f"there is no active operator {username}")
-        with transaction.atomic():
-            TOTPDevice.objects.filter(user=operator).delete()
-            Attempt.objects.filter(subject=subject_of(username)).delete()
-            device = TOTPDevice.objects.create(user=operator, name="authenticator", confirmed=True)
-            deed = audit.Deed("operator.set_authenticator", "operator", operator.pk)
-            audit.record(deed, actor=Actor.system("set_authenticator"), now=now())
-        self.stdout.write(device.config_url)
+        actor = Actor.system("set_authenticator")
+        try:
+            address = operators.set_authenticator(username, actor=actor, now=now(), secrets=secrets())
+        except operators.NoSuchOperator:
+            raise CommandError(f"there is no active operator {username}") from None
+        self.stdout.write(address)

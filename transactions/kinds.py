@@ -1,0 +1,7 @@
+"""The enumerations of this room, for screens, which import no tables."""
+
+from __future__ import annotations
+
+from transactions.models import Contra, EntryKind, Mode
+
+__all__ = ["Contra", "EntryKind", "Mode"]
