@@ -14,6 +14,9 @@ from enum import StrEnum
 from reconciliation.mismatch import CardSide
 from transactions.models import EntryKind, Mode
 
+LEVELLED_BY = (EntryKind.LEVELLING, EntryKind.ADJUSTMENT)
+"""What lowers a book in place of records that are missing, and remembers which sighting it used."""
+
 
 class Stand(StrEnum):
     """How a line stands between book and card."""
@@ -48,6 +51,7 @@ class Movement:
     occurred_at: datetime
     posted_at: datetime
     terminal_id: int | None = None
+    merchant_id: int | None = None
     side: str | None = None
     purse_seq: int | None = None
     told_total_fen: int | None = None
@@ -58,7 +62,7 @@ class Movement:
     @property
     def is_spend(self) -> bool:
         """Whether it is a write of the card's SPEND side (a levelling only remembers one)."""
-        return self.side == "spend" and self.purse_seq is not None and self.kind is not EntryKind.LEVELLING
+        return self.side == "spend" and self.purse_seq is not None and self.kind not in LEVELLED_BY
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def late_entries(movements: Iterable[Movement]) -> dict[int, Movement]:
     for movement in sorted(movements, key=lambda each: each.seq):
         if movement.purse_seq is None:
             continue
-        if movement.kind is EntryKind.LEVELLING:
+        if movement.kind in LEVELLED_BY:
             levelled_seq = max(levelled_seq, movement.purse_seq)
         elif movement.kind is EntryKind.OFFLINE_SALE and movement.purse_seq <= levelled_seq:
             found[movement.id] = movement

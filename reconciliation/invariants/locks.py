@@ -17,6 +17,9 @@ GROWING = (
     "terminals_uploadverdict",
     "reconciliation_casenote",
     "reconciliation_casefinding",
+    "reconciliation_decision",
+    "reconciliation_ruling",
+    "reconciliation_decisionresult",
 )
 """Tables to which rows are only ever added, besides the ledger and its partitions."""
 GUARDS = (
@@ -25,6 +28,8 @@ GUARDS = (
     ("accounts_account", "account_unfreeze"),
     ("accounts_card", "card_life"),
     ("accounts_card", "card_unloss"),
+    ("reconciliation_ruling", "ruling_rules"),
+    ("reconciliation_decisionresult", "decision_result_rules"),
 )
 """Triggers that refuse a change which the models cannot."""
 

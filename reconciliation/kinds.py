@@ -1,0 +1,8 @@
+"""The enumerations of this room, for screens, which import no tables."""
+
+from __future__ import annotations
+
+from reconciliation.models import CaseState, DecisionAction, Mismatch, NoteKind, Proposal
+from reconciliation.models_desk import Needs, Verdict
+
+__all__ = ["CaseState", "DecisionAction", "Mismatch", "Needs", "NoteKind", "Proposal", "Verdict"]
