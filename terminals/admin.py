@@ -11,6 +11,7 @@ from terminals.models import (
     SecurityEvent,
     Terminal,
     TerminalContact,
+    UploadDecision,
     UploadedRecord,
     UploadVerdict,
 )
@@ -56,6 +57,13 @@ class UploadedRecordAdmin(ReadOnlyAdmin):
 class UploadVerdictAdmin(ReadOnlyAdmin):
     list_display = ("record", "result", "why", "decided_at")
     list_filter = ("result",)
+    ordering = ("-decided_at",)
+
+
+@admin.register(UploadDecision)
+class UploadDecisionAdmin(ReadOnlyAdmin):
+    list_display = ("verdict", "settled", "why", "reason", "decided_by", "decided_at")
+    list_filter = ("settled",)
     ordering = ("-decided_at",)
 
 

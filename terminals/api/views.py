@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -19,6 +18,7 @@ from terminals.messages.upkeep import EnrolRequest, HeartbeatAnswer, HeartbeatRe
 from terminals.messages.wire import MAX_OUTCOMES, DebitRequest, OutcomeReport, SightingRequest, VoidRequest
 from terminals.services import contact, enrolment, hotlist, taps, uploads
 from terminals.services import heartbeat as heartbeats
+from terminals.services.postings import Poster
 from terminals.services.rights import Call
 
 Json = dict[str, Any]
@@ -27,19 +27,19 @@ Json = dict[str, Any]
 @signed(Call.DEBIT)
 def debit(caller: Caller, message: Json) -> Json:
     """A purchase."""
-    return taps.debit(DebitRequest.parse(message), of=_counterpart(caller)).to_json()
+    return taps.debit(DebitRequest.parse(message), of=counterpart(caller)).to_json()
 
 
 @signed(Call.VOID)
 def void(caller: Caller, message: Json) -> Json:
     """Taking a purchase back."""
-    return taps.void(VoidRequest.parse(message), of=_counterpart(caller)).to_json()
+    return taps.void(VoidRequest.parse(message), of=counterpart(caller)).to_json()
 
 
 @signed(Call.SIGHTING)
 def sighting(caller: Caller, message: Json) -> Json:
     """A look at the card."""
-    return taps.sighting(SightingRequest.parse(message), of=_counterpart(caller)).to_json()
+    return taps.sighting(SightingRequest.parse(message), of=counterpart(caller)).to_json()
 
 
 @signed(Call.OUTCOMES)
@@ -47,21 +47,20 @@ def outcomes(caller: Caller, message: Json) -> Json:
     """How earlier card writes ended, when no tap comes that could carry it."""
     take = Taker(message, "body")
     reports = take.done([OutcomeReport.parse(item) for item in take.items("outcomes", MAX_OUTCOMES)])
-    counterpart = _counterpart(caller)
-    settled = taps.tell_outcomes(reports, of=counterpart)
-    return {"recorded": [list(pair) for pair in taps.recorded_pairs(reports, settled, counterpart)]}
+    asking = counterpart(caller)
+    settled = taps.tell_outcomes(reports, of=asking)
+    return {"recorded": [list(pair) for pair in taps.recorded_pairs(reports, settled, asking)]}
 
 
 @signed(Call.UPLOAD)
 def upload(caller: Caller, message: Json) -> Json:
     """Offline records."""
     asked = UploadRequest.parse(message)
-    counterpart = _counterpart(caller)
     answers = uploads.take_in(
         asked.records,
         caller.machine,
         keyring=wiring.keyring(),
-        post=partial(taps.post_sale, of=counterpart),
+        post=Poster(caller.machine, wiring.policy(), caller.now),
         now=caller.now,
     )
     return UploadAnswer(answers).to_json()
@@ -86,6 +85,13 @@ def hotlist_changes(caller: Caller, message: Json) -> Json:
     return hotlist.deltas(HotlistRequest.parse(message), now=caller.now).to_json()
 
 
+@signed(Call.KEYS)
+def card_keys(caller: Caller, message: Json) -> Json:
+    """The card keys for what this terminal may do now; its rights may have changed since it was enrolled."""
+    Taker(message, "body").done(None)
+    return enrolment.hand_keys(caller.machine, caller.keys, keyring=wiring.keyring()).to_json()
+
+
 @unsigned
 def enrol(message: Json, request: HttpRequest) -> Json:
     """A one-time code becomes a terminal."""
@@ -106,7 +112,8 @@ def enrol(message: Json, request: HttpRequest) -> Json:
     return answer.to_json()
 
 
-def _counterpart(caller: Caller) -> taps.Counterpart:
+def counterpart(caller: Caller) -> taps.Counterpart:
+    """The caller with all that a service needs to act for it."""
     return taps.Counterpart(
         machine=caller.machine,
         keys=caller.keys,

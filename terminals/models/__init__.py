@@ -11,10 +11,11 @@ from .events import BadSignature, SecurityEvent, SecurityEventKind
 from .hotlist import Hotlist, HotlistEntry
 from .jobs import OPEN_STATES, CardJob, CardJobStep, JobKind, JobState
 from .machines import EnrolmentCode, Terminal, TerminalContact, TerminalKind
-from .uploads import UploadedRecord, UploadVerdict
+from .uploads import OPEN_VERDICT, Settled, UploadDecision, UploadedRecord, UploadVerdict
 
 __all__ = [
     "OPEN_STATES",
+    "OPEN_VERDICT",
     "BadSignature",
     "CardJob",
     "CardJobStep",
@@ -25,9 +26,11 @@ __all__ = [
     "JobState",
     "SecurityEvent",
     "SecurityEventKind",
+    "Settled",
     "Terminal",
     "TerminalContact",
     "TerminalKind",
+    "UploadDecision",
     "UploadVerdict",
     "UploadedRecord",
 ]

@@ -50,6 +50,11 @@ class Machine:
         return self.revoked_at is not None
 
 
+def machine(terminal: int) -> Machine:
+    """One machine as it stands now. Raises ``Terminal.DoesNotExist``."""
+    return Machine(*Terminal.objects.values_list(*_COLUMNS).get(id=terminal))
+
+
 class Registry:
     """The list of one process. ``monotonic_s`` is the caller's clock; this class has none."""
 

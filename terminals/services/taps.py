@@ -6,16 +6,15 @@ Nothing is decided here. Outcomes that say "written" ride on the tap itself; the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from secrets import token_bytes
 from typing import Final
 
 from purse.evidence import Side
 from purse.keys import Role
-from purse.procedures import Outcome, RawCard, load_sector
-from terminals.messages.records import Record, Result, Sale
+from purse.procedures import RawCard, load_sector
 from terminals.messages.signing import SEAL_NONCE_BYTES, TerminalKeys, operation_text, seal
 from terminals.messages.wire import (
     DebitRequest,
@@ -30,14 +29,12 @@ from terminals.messages.wire import (
 from terminals.models import TerminalKind
 from terminals.services.registry import Machine
 from transactions.services import debit as debits
-from transactions.services import offline, outcomes
+from transactions.services import outcomes
 from transactions.services import taps as sightings
 from transactions.services import void as voids
 from transactions.services.orders import BookContext, Prelude, TapOrder, TapReply, TellWrite, Till
 
 LATEST_MS: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
-AGE_MAX: Final = timedelta(days=400)
-"""A record older than this tells of a wrong clock rather than of a late upload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,47 +107,9 @@ def recorded_pairs(
     return tuple((report.journal, report.seq) for report in reports if _key(report, of) in settled)
 
 
-def post_sale(sale: Sale, record: Record, *, of: Counterpart) -> tuple[Result, str]:
-    """Post one offline sale exactly once; what became of it, and what a person may want to know. Raises ``Busy``."""
-    if sale.outcome is Outcome.NOT_WRITTEN:
-        return Result.POSTED, "not_written"
-    asked = {"journal": record.journal, "seq": sale.key_seq, "fen": sale.fen, "card": {"uid": sale.uid}}
-    found = offline.post_offline(
-        offline.OfflineSale(
-            key=OperationKey(of.machine.id, record.journal, sale.key_seq).as_uuid(),
-            journal_seq=sale.key_seq,
-            asked=content_hash(asked),
-            uid=bytes.fromhex(sale.uid),
-            fen=sale.fen,
-            occurred_at=moment(record.clocks.at_ms),
-            card_seq_after=sale.card_seq_after,
-            spend_total_after_fen=sale.spend_total_after,
-            offline_spent_after_fen=sale.offline_spent_after,
-            certain=sale.outcome is Outcome.CONFIRMED,
-        ),
-        till=of.till,
-        policy=of.book.policy,
-        now=of.book.now,
-    )
-    return Result(found.value), " ".join(_remarks(sale, record, of))
-
-
 def moment(at_ms: int) -> datetime:
     """A terminal's clock as a time; a clock that ran away stays within what the book can hold."""
     return datetime.fromtimestamp(min(at_ms, LATEST_MS) / 1000, UTC)
-
-
-def _remarks(sale: Sale, record: Record, of: Counterpart) -> Iterator[str]:
-    """What does not keep a sale from being posted, but should be seen (reliability.md section 7, items 105 and 107)."""
-    if sale.fen > of.book.policy.offline_sale_max_fen:
-        yield "over_cap"
-    age = of.book.now - moment(record.clocks.at_ms)
-    if age < -of.book.policy.clock_skew or age > AGE_MAX:
-        yield "clock"
-    if not of.machine.may_sell_offline:
-        yield "not_an_offline_till"
-    if sale.spend_total_after - sale.spend_total_before != sale.fen:
-        yield "totals"
 
 
 def _tell_odd_outcomes(reports: Sequence[OutcomeReport], of: Counterpart) -> frozenset[uuid.UUID]:

@@ -7,51 +7,56 @@ neighbours. What is not genuine is kept too, as evidence, where it cannot take t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from django.db.models import Q
-
-from terminals.messages.records import Record, RecordAnswer, Result, Sale
+from terminals.messages.records import Record, RecordAnswer, Result
 from terminals.messages.signing import NO_RECORD_MAC, document_genuine
 from terminals.messages.strictjson import WireError, dumps
-from terminals.models import SecurityEventKind, UploadedRecord, UploadVerdict
-from terminals.services import events
+from terminals.models import SecurityEventKind, Settled
+from terminals.services import events, shelf
 from terminals.services.keyring import Keyring
+from terminals.services.postings import Judged
 from terminals.services.registry import Machine
+from terminals.services.releases import dismiss, reconsider, release
+from terminals.services.shelf import Kept, Place
+from transactions.services.offline import BATCH, exactly_once
+
+__all__ = ["Post", "dismiss", "reconsider", "release", "take_in"]
 
 EVIDENCE_CHARS: Final = 4_000
 """How much of a record that is not genuine goes into its event."""
 
-Post = Callable[[Sale, Record], tuple[Result, str]]
-"""Posts one sale to the book, exactly once by its operation key, and says what became of it and why."""
+Post = Callable[[Sequence[Record]], Sequence[Judged]]
+"""Posts records to the book, each exactly once by its operation key; says what became of each and why."""
 
 
 def take_in(
     records: Sequence[Any], machine: Machine, *, keyring: Keyring, post: Post, now: datetime
 ) -> tuple[RecordAnswer, ...]:
-    """Keep, judge and post a batch. One answer a record, in the order of the batch.
+    """Keep, judge and post any number of records. One answer a record, in their order.
 
-    Safe to repeat and to kill at any point: what was kept but not judged is judged when it comes again.
+    Safe to repeat and to kill at any point: what was kept but not judged is judged when it comes again. Raises
+    ``Busy``: what was answered before stays done, and the whole may be sent again.
     """
     answers: dict[int, RecordAnswer] = {}
-    genuine: dict[int, Record] = {}
+    genuine: list[tuple[Record, int]] = []
     for place, raw in enumerate(records):
         judged = _examine(raw, machine, keyring)
         if isinstance(judged, Record):
-            genuine[place] = judged
+            genuine.append((judged, place))
         else:
             answers[place] = judged
             _keep_evidence(raw, machine, judged.why, now=now)
-    kept = _keep(list(genuine.values()), machine, now=now)
-    verdicts: list[UploadVerdict] = []
-    try:
-        for place in sorted(genuine, key=lambda place: (genuine[place].journal, genuine[place].seq)):
-            record = genuine[place]
-            answers[place], verdict = _settle(record, kept, machine, post=post, now=now)
-            verdicts += [verdict] if verdict else []
-    finally:
-        UploadVerdict.objects.bulk_create(verdicts, ignore_conflicts=True)
+    genuine.sort(key=lambda found: (found[0].journal, found[0].seq))
+    for start in range(0, len(genuine), BATCH):
+        batch = [record for record, _ in genuine[start : start + BATCH]]
+        shelf.keep(batch, machine.id, now=now)
+        told = exactly_once(partial(_settle, batch, machine, post=post, now=now))
+        places = (place for _, place in genuine[start : start + BATCH])
+        answers |= dict(zip(places, told, strict=True))
     return tuple(answers[place] for place in range(len(records)))
 
 
@@ -77,76 +82,60 @@ def _signed(raw: Mapping[str, Any], machine: Machine, keyring: Keyring) -> bool:
     )
 
 
-def _keep(
-    records: Sequence[Record], machine: Machine, *, now: datetime
-) -> dict[tuple[str, int], UploadedRecord]:
-    """Add what is not here yet; return what stands here now for each (journal, seq) of the batch and its neighbours."""
-    rows = [
-        UploadedRecord(
-            terminal_id=machine.id,
-            journal=record.journal,
-            seq=record.seq,
-            kind=record.kind.value,
-            prev_mac=record.prev_mac,
-            mac=record.mac,
-            raw=dumps(record.to_json()).decode(),
-            received_at=now,
-        )
-        for record in records
-    ]
-    UploadedRecord.objects.bulk_create(rows, ignore_conflicts=True)
-    wanted: dict[str, set[int]] = {}
+def _settle(records: Sequence[Record], machine: Machine, *, post: Post, now: datetime) -> list[RecordAnswer]:
+    """Judge kept records of one terminal, post what is in order, and put the verdicts beside them.
+
+    The row of the terminal is locked first, so two uploads of one journal go one after the other.
+    """
+    revoked = shelf.lock_terminal(machine.id)
+    kept = shelf.neighbours(records, machine.id)
+    judged: dict[Place, Judged] = {}
+    to_post: dict[Place, Record] = {}
     for record in records:
-        wanted.setdefault(record.journal, set()).update((record.seq - 1, record.seq, record.seq + 1))
-    query = Q(pk__in=[])
-    for journal, seqs in wanted.items():
-        query |= Q(journal=journal, seq__in=seqs)
-    found = UploadedRecord.objects.filter(query, terminal_id=machine.id).select_related("verdict")
-    return {(row.journal, row.seq): row for row in found}
+        place, row = (record.journal, record.seq), kept[record.journal, record.seq]
+        if row.mac != record.mac or row.result is not None or place in to_post:
+            continue
+        if revoked or not _chained(record, kept):
+            judged[place] = _quarantine(record, machine, revoked=revoked, now=now)
+        else:
+            to_post[place] = record
+    judged |= dict(zip(to_post, post(list(to_post.values())), strict=True))
+    shelf.judge({kept[place].id: found for place, found in judged.items()}, now=now)
+    answers: list[RecordAnswer] = []
+    for record in records:
+        place, row = (record.journal, record.seq), kept[record.journal, record.seq]
+        if row.mac != record.mac:
+            answers.append(_forked(record, machine, now=now))
+        elif row.result is None:
+            answers.append(RecordAnswer(record.seq, *judged[place]))
+            kept[place] = replace(row, result=judged[place][0].value, why=judged[place][1])
+        else:
+            answers.append(_again(record.seq, row))
+    return answers
 
 
-def _settle(
-    record: Record,
-    kept: Mapping[tuple[str, int], UploadedRecord],
-    machine: Machine,
-    *,
-    post: Post,
-    now: datetime,
-) -> tuple[RecordAnswer, UploadVerdict | None]:
-    """The answer to a kept record, and its verdict if it has none yet."""
-    row = kept[record.journal, record.seq]
-    if row.mac != record.mac:
-        # The same number with two contents: a copied terminal, or a journal that was put back (B8).
-        detail = {"journal": record.journal, "seq": record.seq, "raw": dumps(record.to_json()).decode()}
-        events.note(SecurityEventKind.FORK, machine.id, now=now, detail=detail, quiet=timedelta(0))
-        return RecordAnswer(record.seq, Result.QUARANTINED, "fork"), None
-    verdict = getattr(row, "verdict", None)
-    if verdict is not None:
-        again = Result.DUPLICATE if verdict.result == Result.POSTED else Result(verdict.result)
-        return RecordAnswer(record.seq, again, verdict.why), None
-    result, why = _judge(record, kept, machine, post=post, now=now)
-    verdict = UploadVerdict(record_id=row.id, result=result.value, why=why, decided_at=now)
-    return RecordAnswer(record.seq, result, why), verdict
-
-
-def _judge(
-    record: Record,
-    kept: Mapping[tuple[str, int], UploadedRecord],
-    machine: Machine,
-    *,
-    post: Post,
-    now: datetime,
-) -> tuple[Result, str]:
-    if machine.revoked:
+def _quarantine(record: Record, machine: Machine, *, revoked: bool, now: datetime) -> Judged:
+    if revoked:
         return Result.QUARANTINED, "terminal_revoked"
-    if not _chained(record, kept):
-        detail = {"journal": record.journal, "seq": record.seq, "prev_mac": record.prev_mac}
-        events.note(SecurityEventKind.FORK, machine.id, now=now, detail=detail)
-        return Result.QUARANTINED, "chain_broken"
-    return post(record.sale, record) if record.sale else (Result.POSTED, "")
+    detail = {"journal": record.journal, "seq": record.seq, "prev_mac": record.prev_mac}
+    events.note(SecurityEventKind.FORK, machine.id, now=now, detail=detail)
+    return Result.QUARANTINED, "chain_broken"
 
 
-def _chained(record: Record, kept: Mapping[tuple[str, int], UploadedRecord]) -> bool:
+def _forked(record: Record, machine: Machine, *, now: datetime) -> RecordAnswer:
+    """The same number with two contents: a copied terminal, or a journal that was put back (B8)."""
+    detail = {"journal": record.journal, "seq": record.seq, "raw": dumps(record.to_json()).decode()}
+    events.note(SecurityEventKind.FORK, machine.id, now=now, detail=detail, quiet=timedelta(0))
+    return RecordAnswer(record.seq, Result.QUARANTINED, "fork")
+
+
+def _again(seq: int, row: Kept) -> RecordAnswer:
+    """What is told of a record that was judged before: in the book now, by whatever way, or still open."""
+    posted = row.result == Result.POSTED or row.settled in {Settled.POSTED, Settled.DUPLICATE}
+    return RecordAnswer(seq, Result.DUPLICATE if posted else Result(row.result or Result.SUSPECT), row.why)
+
+
+def _chained(record: Record, kept: Mapping[Place, Kept]) -> bool:
     """Whether the record fits the neighbours that are here. Those that are missing may still come."""
     before, after = kept.get((record.journal, record.seq - 1)), kept.get((record.journal, record.seq + 1))
     if record.seq == 1 and record.prev_mac != NO_RECORD_MAC:

@@ -24,6 +24,11 @@ def results(answers):
     return [(answer["seq"], answer["result"]) for answer in answers]
 
 
+def on(person):
+    """What a record says of this person's card."""
+    return {"uid": person.plastic.uid.hex(), "account": person.account.number}
+
+
 def events(kind):
     return SecurityEvent.objects.filter(kind=kind).count()
 
@@ -35,9 +40,12 @@ class Ledger:
         self.posted = []
         self.broken = False
 
-    def post(self, sale, record):
+    def post(self, records):
         if self.broken:
             raise ConnectionError
+        return [self._one(record) for record in records]
+
+    def _one(self, record):
         if record.seq in self.posted:
             return Result.DUPLICATE, ""
         self.posted.append(record.seq)
@@ -53,7 +61,7 @@ def take_in(journal, ledger, *records, now=None):
 
 def test_an_offline_sale_is_posted_to_the_book(journal):
     person = make_person(100_00)
-    record = journal.sale(5_50, uid=person.plastic.uid.hex(), account=person.account.number)
+    record = journal.sale(5_50, **on(person))
 
     answers = journal.upload(record)
 
@@ -72,7 +80,7 @@ def test_an_offline_sale_is_posted_to_the_book(journal):
 
 def test_the_same_record_again_is_a_duplicate_and_moves_nothing(journal):
     person = make_person(100_00)
-    record = journal.sale(5_50, uid=person.plastic.uid.hex())
+    record = journal.sale(5_50, **on(person))
     journal.upload(record)
 
     assert results(journal.upload(record)) == [(1, "duplicate")]
@@ -256,7 +264,7 @@ def test_a_gap_holds_nothing_up(journal):
 def test_a_revoked_terminal_fills_the_quarantine_and_not_the_book(journal, server):
     """B9: revoke: API 403 in <= 1 s; later uploads go to quarantine, not ledger."""
     person = make_person(100_00)
-    record = journal.sale(5_50, uid=person.plastic.uid.hex())
+    record = journal.sale(5_50, **on(person))
     enrolment.revoke(journal.box.id, actor=ACTOR, now=server.now, reason="被盗")
     server.pass_time(seconds=1)
 
@@ -282,7 +290,7 @@ def test_a_late_record_and_one_with_a_wrong_clock_are_posted_and_marked(journal,
     """B5: ages up to 400 days post to today's ledger day; 107 time year 1970/2099."""
     person = make_person(100_00)
     real, server.now = server.now, server.now - age
-    record = journal.sale(5_50, uid=person.plastic.uid.hex())
+    record = journal.sale(5_50, **on(person))
     server.now = real
 
     assert journal.upload(record) == [{"seq": 1, "result": "posted", "why": why}]
@@ -293,7 +301,7 @@ def test_a_sale_above_the_cap_is_posted_and_marked(journal):
     """105 > offline cap (posted, flagged): the holder has eaten; the book must know."""
     person = make_person(100_00)
 
-    answers = journal.upload(journal.sale(20_01, uid=person.plastic.uid.hex()))
+    answers = journal.upload(journal.sale(20_01, **on(person)))
 
     assert answers == [{"seq": 1, "result": "posted", "why": "over_cap"}]
     assert person.book_fen == 79_99
@@ -307,8 +315,8 @@ def test_a_sale_on_an_unknown_card_is_kept_as_suspect(journal):
 
 def test_a_sale_whose_write_is_in_doubt_is_kept_as_suspect_and_one_not_written_moves_nothing(journal):
     person = make_person(100_00)
-    doubtful = journal.sale(5_00, uid=person.plastic.uid.hex(), outcome="unknown")
-    unwritten = journal.sale(5_00, uid=person.plastic.uid.hex(), outcome="not_written")
+    doubtful = journal.sale(5_00, **on(person), outcome="unknown")
+    unwritten = journal.sale(5_00, **on(person), outcome="not_written")
 
     assert results(journal.upload(doubtful, unwritten)) == [(1, "suspect"), (2, "posted")]
     assert person.book_fen == 100_00

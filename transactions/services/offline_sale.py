@@ -47,6 +47,8 @@ class OfflineSale:
     """False when the till could not tell whether the card was written."""
     account_no: int | None = None
     """The account that the card named; None when that is not known."""
+    charge: bool = False
+    """A person decided that it is to be charged. What it says of the card is then no evidence any more."""
 
     @property
     def state(self) -> State:

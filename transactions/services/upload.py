@@ -103,8 +103,10 @@ class _Posting:
 
     def post(self, sales: Sequence[OfflineSale]) -> tuple[Posted, ...]:
         """Decide about every record, the doubtful ones last, and write the whole batch."""
-        answers = {place: self._certain(sale) for place, sale in enumerate(sales) if sale.certain}
-        doubtful = [place for place, sale in enumerate(sales) if not sale.certain]
+        answers = {
+            place: self._certain(sale) for place, sale in enumerate(sales) if sale.certain or sale.charge
+        }
+        doubtful = [place for place in range(len(sales)) if place not in answers]
         if doubtful:
             claims = self._claims(sales[place] for place in doubtful)
             answers |= {place: self._doubtful(sales[place], claims) for place in doubtful}
@@ -120,6 +122,8 @@ class _Posting:
             return self._again(sale, known, card)
         if card is None:
             return Posted(Posting.SUSPECT, "account" if self._by_uid.get(sale.uid.hex().upper()) else "card")
+        if sale.charge:
+            return self._book(sale, card, lacking=(card.unexplained_fen() or 0) < sale.fen)
         spend = prove(card.spend, sale.state)
         if isinstance(spend, Finding):
             self._findings.append(self._finding(sale, card, spend))
@@ -167,8 +171,8 @@ class _Posting:
                 card.spend, card.changed = written_offline(spend, entry=leg.entry), True
         return Posted(Posting.DUPLICATE)
 
-    def _book(self, sale: OfflineSale, card: _Card) -> Posted:
-        """Take the money from the book; say what else follows."""
+    def _book(self, sale: OfflineSale, card: _Card, *, lacking: bool = False) -> Posted:
+        """Take the money from the book; say what else follows. ``lacking``: the card does not show it."""
         account, fen, words = card.account, sale.fen, []
         account.book_fen -= fen
         account.entry_seq += 1
@@ -197,8 +201,9 @@ class _Posting:
             words.append("late")
             if self._policy.freeze_on_late_upload:
                 _freeze(account, FreezeReason.LATE_UPLOAD)
-        if not card.live:
+        if lacking or not card.live:
             self._carry_over(sale, card)
+        if not card.live:
             words.append("old_card")
         below = freeze_reason(book_fen=account.book_fen, card_fen=account.book_fen, policy=self._policy)
         if below is not None:
@@ -206,9 +211,9 @@ class _Posting:
         return Posted(Posting.POSTED, " ".join(words))
 
     def _carry_over(self, sale: OfflineSale, card: _Card) -> None:
-        """The card in force was given what the book held before this record came, so it lacks the debit: an open leg.
+        """The card in force lacks the debit: it was given what the book held before this record came. An open leg.
 
-        The next online tap writes it, as it does a torn one (docs/decisions/0014).
+        The next online tap writes it, as it does a torn one (docs/decisions).
         """
         live = self._live.get(card.account.facts.id)
         if live is None:
