@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from terminals.api import views
+from terminals.api import jobs, views
 
 urlpatterns = [
     path("debit", views.debit),
@@ -14,5 +14,9 @@ urlpatterns = [
     path("upload", views.upload),
     path("heartbeat", views.heartbeat),
     path("hotlist", views.hotlist_changes),
+    path("job", jobs.job),
+    path("job_progress", jobs.job_progress),
+    path("job_card", jobs.job_card),
+    path("job_result", jobs.job_result),
     path("enrol", views.enrol),
 ]

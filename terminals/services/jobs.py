@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -18,6 +17,7 @@ from django.db import IntegrityError, transaction
 from accounts.actors import Actor
 from accounts.models import LIVE_CARD, Account, Card, CardLife
 from accounts.services.audit import Deed, record
+from purse.procedures import Outcome
 from terminals.models import (
     OPEN_STATES,
     CardJob,
@@ -28,7 +28,7 @@ from terminals.models import (
     TerminalContact,
     TerminalKind,
 )
-from transactions.models import Contra, EntryKind
+from terminals.services.joborders import OrderProblem, OrderRefused, checked
 from transactions.services.orders import KeyReused
 
 CARD_WAIT: Final = timedelta(minutes=3)
@@ -40,33 +40,24 @@ AGENT_THERE: Final = timedelta(seconds=15)
 ON_THE_READER: Final = timedelta(seconds=120)
 """How long a finished reading speaks for the card still lying there (unfreeze, un-loss)."""
 
-LOAD_KINDS: Final = frozenset({EntryKind.TOP_UP, EntryKind.BANK_LOAD})
-LOAD_CONTRAS: Final = frozenset({Contra.DRAWER, Contra.BANK})
+NOT_WRITTEN: Final = Outcome.NOT_WRITTEN.value
 
-
-class OrderProblem(StrEnum):
-    """Why a job was not ordered; the screens have a sentence for each."""
-
-    NOT_A_DESK = "not_a_desk"
-    """No such terminal in service, or another kind of machine."""
-    DESK_BUSY = "desk_busy"
-    """Another job of this desk is not over; its id is ``OrderRefused.job``."""
-    OWN_ACCOUNT = "own_account"
-    """Nobody acts on an own account (reliability.md P4)."""
-    WRONG_CARD = "wrong_card"
-    """The card does not belong to the account, or is not in the life that this job needs."""
-    BAD_PARAMS = "bad_params"
-    """``OrderRefused.field`` names the parameter."""
-
-
-class OrderRefused(Exception):
-    """The job was not ordered; nothing was written."""
-
-    def __init__(self, problem: OrderProblem, *, job: uuid.UUID | None = None, field: str = "") -> None:
-        super().__init__(problem.value)
-        self.problem = problem
-        self.job = job
-        self.field = field
+__all__ = [
+    "JobOrder",
+    "JobView",
+    "KeyReused",
+    "OrderProblem",
+    "OrderRefused",
+    "cancel_job",
+    "card_on_reader",
+    "desks",
+    "end",
+    "end_given_up",
+    "end_if_overdue",
+    "give_up_job",
+    "job_state",
+    "order_job",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +132,7 @@ def order_job(order: JobOrder, *, actor: Actor, now: datetime, own_holder_id: in
     operator's own holder row, if any: nobody acts on an own account. Raises ``OrderRefused`` and ``KeyReused``; writes
     the audit. Campus and role are for the caller to check.
     """
-    order = replace(order, params=_checked(order.kind, dict(order.params)))
+    order = replace(order, params=checked(order.kind, dict(order.params)))
     with transaction.atomic():
         known = CardJob.objects.filter(id=order.key).first()
         if known is not None:
@@ -185,8 +176,7 @@ def job_state(job_id: uuid.UUID, *, now: datetime) -> JobView:
     if _overdue(job, now):
         with transaction.atomic():
             job = CardJob.objects.select_for_update().get(id=job_id)
-            if _overdue(job, now):
-                end_overdue(job, now=now)
+            end_if_overdue(job, now=now)
     heard = TerminalContact.objects.filter(terminal_id=job.desk_id).values_list("last_contact_at", flat=True)
     last = heard.first()
     return JobView(
@@ -226,6 +216,24 @@ def cancel_job(job_id: uuid.UUID, *, actor: Actor, now: datetime) -> bool:
     return True
 
 
+def give_up_job(job_id: uuid.UUID, *, actor: Actor, now: datetime) -> bool:
+    """End a job whose card does not come back after its write was torn. False when it is over already.
+
+    What the book did stays (guide L101); the item is open, and the next sighting of the card anywhere settles it.
+    Raises ``CardJob.DoesNotExist``.
+    """
+    with transaction.atomic():
+        job = CardJob.objects.select_for_update().get(id=job_id)
+        if not job.is_open:
+            return False
+        if job.told:
+            end_given_up(job, now=now, trouble=job.trouble)
+        else:
+            end(job, JobState.CANCELLED, now=now)
+        record(Deed("card_job.give_up", "card_job", job_id), actor=actor, now=now)
+    return True
+
+
 def desks(*, campus_id: int | None = None) -> list[Terminal]:
     """The desks in service, of one campus or of all, by name."""
     found = Terminal.objects.filter(kind=TerminalKind.DESK, epoch__gte=1, revoked_at=None)
@@ -255,16 +263,36 @@ def card_on_reader(account_id: int, *, desk_id: int, now: datetime) -> CardJob |
 
 
 def end(job: CardJob, state: JobState, *, now: datetime, trouble: str = "", refusal: str = "") -> None:
-    """Close a locked job. The caller's transaction; a job that has ended stays as it ended."""
-    job.state, job.ended_at, job.trouble = state, now, trouble
+    """Close a locked job, in the caller's transaction. Only a doubt may be closed a second time, as done."""
+    job.state, job.ended_at, job.trouble = state, job.ended_at or now, trouble
     job.refusal = refusal or job.refusal
-    job.save(update_fields=["state", "ended_at", "trouble", "refusal", "uid", "result", "card_outcome"])
+    job.save(
+        update_fields=["state", "ended_at", "trouble", "refusal", "uid", "result", "entry_seq", "heard_at"]
+    )
     CardJobStep.objects.create(job=job, at=now, state=state, trouble=trouble, detail={"refusal": refusal})
 
 
-def end_overdue(job: CardJob, *, now: datetime) -> None:
+def end_if_overdue(job: CardJob, *, now: datetime) -> bool:
     """End a locked job whose time is over: nothing told, nothing changed; else its card is for the next sighting."""
-    end(job, JobState.STATE_UNKNOWN if job.told else JobState.EXPIRED, now=now, trouble=job.trouble)
+    if not _overdue(job, now):
+        return False
+    if job.told:
+        end_given_up(job, now=now, trouble=job.trouble)
+    else:
+        end(job, JobState.EXPIRED, now=now, trouble=job.trouble)
+    return True
+
+
+def end_given_up(job: CardJob, *, now: datetime, trouble: str) -> None:
+    """End a locked job that nobody goes on with, as exactly as its reports allow.
+
+    ``failed_unchanged`` only when nothing was booked and every write that was told is reported as certainly not there.
+    """
+    steps = list(job.steps.all())
+    not_there = {step.detail["of"] for step in steps if step.detail.get("outcome") == NOT_WRITTEN}
+    certain = all(str(step.key) in not_there for step in steps if step.key is not None)
+    unchanged = certain and job.entry_seq is None
+    end(job, JobState.FAILED_UNCHANGED if unchanged else JobState.STATE_UNKNOWN, now=now, trouble=trouble)
 
 
 def _overdue(job: CardJob, now: datetime) -> bool:
@@ -280,12 +308,14 @@ def _overdue(job: CardJob, now: datetime) -> bool:
 
 def _clear_desk(desk_id: int, *, now: datetime) -> None:
     """End a forgotten job of this desk, or refuse because one goes on."""
-    job = CardJob.objects.select_for_update().filter(desk_id=desk_id, state__in=OPEN_STATES).first()
+    goes_on = CardJob.objects.filter(desk_id=desk_id, state__in=OPEN_STATES)
+    job = goes_on.first()
     if job is None:
         return
-    if not _overdue(job, now):
+    # Whoever orders may hold an account that the desk waits for under its job: never wait for a job here.
+    locked = goes_on.select_for_update(skip_locked=True).first()
+    if locked is None or not end_if_overdue(locked, now=now):
         raise OrderRefused(OrderProblem.DESK_BUSY, job=job.id)
-    end_overdue(job, now=now)
 
 
 def _lost_the_race(order: JobOrder) -> CardJob:
@@ -327,47 +357,3 @@ def _require_account(order: JobOrder, own_holder_id: int | None) -> None:
     card = Card.objects.filter(id=order.card_id, account_id=order.account_id).first()
     if card is None or (order.kind is JobKind.PREPARE) != (card.life == CardLife.BLANK):
         raise OrderRefused(OrderProblem.WRONG_CARD)
-
-
-def _checked(kind: JobKind, params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with their defaults. Raises ``OrderRefused`` naming the one that is wrong."""
-    match kind:
-        case JobKind.READ:
-            wanted: dict[str, Any] = {"heal": params.pop("heal", False)}
-            _require_flag(wanted, "heal")
-        case JobKind.SET:
-            wanted = {"despite_finding": params.pop("despite_finding", False)}
-            _require_flag(wanted, "despite_finding")
-        case JobKind.MARK:
-            wanted = {"on": params.pop("on", None)}
-            _require_flag(wanted, "on")
-        case JobKind.LOAD:
-            wanted = _checked_load(params)
-        case _:
-            wanted = {}
-    if params:
-        raise OrderRefused(OrderProblem.BAD_PARAMS, field=str(next(iter(params))))
-    return wanted
-
-
-def _require_flag(params: dict[str, Any], name: str) -> None:
-    if not isinstance(params[name], bool):
-        raise OrderRefused(OrderProblem.BAD_PARAMS, field=name)
-
-
-def _checked_load(params: dict[str, Any]) -> dict[str, Any]:
-    if params.pop("claim", False) is True:
-        return {"claim": True}
-    fen, ref, note = params.pop("fen", None), params.pop("contra_ref", None), params.pop("note", "")
-    kind, contra = params.pop("kind", EntryKind.TOP_UP.value), params.pop("contra", Contra.DRAWER.value)
-    if isinstance(fen, bool) or not isinstance(fen, int) or fen <= 0:
-        raise OrderRefused(OrderProblem.BAD_PARAMS, field="fen")
-    if kind not in {each.value for each in LOAD_KINDS}:
-        raise OrderRefused(OrderProblem.BAD_PARAMS, field="kind")
-    if contra not in {each.value for each in LOAD_CONTRAS}:
-        raise OrderRefused(OrderProblem.BAD_PARAMS, field="contra")
-    if ref is not None and (isinstance(ref, bool) or not isinstance(ref, int)):
-        raise OrderRefused(OrderProblem.BAD_PARAMS, field="contra_ref")
-    if not isinstance(note, str) or len(note) > 200 or not note.isprintable():
-        raise OrderRefused(OrderProblem.BAD_PARAMS, field="note")
-    return {"fen": fen, "kind": str(kind), "contra": str(contra), "contra_ref": ref, "note": note}

@@ -20,12 +20,18 @@ class Call(StrEnum):
     UPLOAD = "upload"
     HEARTBEAT = "heartbeat"
     HOTLIST = "hotlist"
+    JOB = "job"
+    JOB_PROGRESS = "job_progress"
+    JOB_CARD = "job_card"
+    JOB_RESULT = "job_result"
 
 
 _ALWAYS: Final = frozenset({Call.HEARTBEAT, Call.SIGHTING})
+_JOBS: Final = frozenset({Call.JOB, Call.JOB_PROGRESS, Call.JOB_CARD, Call.JOB_RESULT})
+"""Only a desk is asked to do things with cards."""
 _ALLOWED: Final[Mapping[TerminalKind, frozenset[Call]]] = {
-    TerminalKind.TILL: frozenset(Call),
-    TerminalKind.DESK: _ALWAYS | {Call.OUTCOMES, Call.HOTLIST},
+    TerminalKind.TILL: frozenset(Call) - _JOBS,
+    TerminalKind.DESK: _ALWAYS | _JOBS | {Call.OUTCOMES, Call.HOTLIST},
     TerminalKind.KIOSK: _ALWAYS | {Call.OUTCOMES},
     TerminalKind.QUERY_KIOSK: _ALWAYS,
     TerminalKind.DOOR: _ALWAYS | {Call.HOTLIST},
