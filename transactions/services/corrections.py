@@ -15,7 +15,6 @@ from django.db import transaction
 
 from accounts.actors import Actor
 from accounts.models import AccountLife
-from purse.evidence import without_leg
 from purse.policy import Policy
 from transactions.days import local_day
 from transactions.ledger import CardChange
@@ -174,8 +173,8 @@ def adjust(order: AdjustOrder, *, actor: Actor, now: datetime, policy: Policy) -
 def reverse(order: ReverseOrder, *, actor: Actor, now: datetime, policy: Policy) -> Corrected:
     """Take back a sale, a fee or a credit that still waits, once for ever (L5); the contra is the entry's own.
 
-    A sale's money goes into the book where no card can carry the sale any more, else it waits as unclaimed, because the
-    card has it already; today's total goes down by it. Raises ``CorrectionRefused`` (NO_REASON, NOT_THIS_ACCOUNT,
+    A sale's money waits as unclaimed, because the card has taken the sale or may still take it; today's total goes down
+    by it. Raises ``CorrectionRefused`` (NO_REASON, NOT_THIS_ACCOUNT,
     REVERSED, NOT_REVERSIBLE, CARD_NEEDED, SPENT, ACCOUNT_ENDED), ``KeyReused``.
     """
     asked = Asked("reverse", order.key, (order.account_id, order.entry_id), actor, now, order.reason)
@@ -235,17 +234,17 @@ def _why_not_reverse(held: Held, entry: Entry, reason: str) -> Why | None:
 
 
 def _give_back(held: Held, entry: Entry) -> Move:
-    """Back into the book if no card can carry the sale, else into unclaimed money."""
-    account, card, fen = held.account, held.card, -entry.book_change_fen
-    spend = without_leg(card.spend, entry.seq) if card is not None and held.live else None
+    """As unclaimed money, whatever the card showed last: nobody here knows whether it has taken the sale since.
+
+    Only the till that made the sale can say that it wrote no card (``void.give_up``).
+    """
+    account, fen = held.account, -entry.book_change_fen
     sold_on = local_day(entry.occurred_at)
     return Move(
         EntryKind.REVERSAL,
         entry.contra,
-        book_fen=0 if spend is None else fen,
-        unclaimed_fen=fen if spend is None else 0,
+        unclaimed_fen=fen,
         contra_ref=entry.contra_ref,
-        card=None if card is None or spend is None else CardChange(card.id, spend, card.load, card.late_fen),
         reverses=entry.id,
         spent_fen=max(0, account.spent_fen - fen) if account.spent_on == sold_on else None,
     )
