@@ -17,18 +17,22 @@ from django.db import transaction
 
 from accounts.models import Account, Campus, Card, DocumentKind, Holder, HolderKind
 from accounts.services.passwords import PinOutcome, PinVerdict
-from purse.evidence import Side
+from purse.evidence import RingEntry, Side
 from purse.keys import DESK, OFFLINE_TILL, KeyBundle, Role
 from purse.link import CardLink, LinkError
 from purse.policy import Policy
 from purse.procedures import (
     ClassicDriver,
+    Day,
     Outcome,
     Personalisation,
     RawCard,
     decode,
     load_sector,
+    offline_state,
+    ring_image,
     slot_write,
+    spend_image,
 )
 from terminals.device.reader.field import Fault, Field
 from terminals.device.reader.model import ClassicCard
@@ -37,6 +41,7 @@ from transactions import ledger
 from transactions.ledger import AccountFacts, Change, NewEntry
 from transactions.models import Contra, EntryKind, Merchant, Mode
 from transactions.services.debit import debit
+from transactions.services.offline import OfflineSale
 from transactions.services.orders import BookContext, TapOrder, TapReply, Till
 from transactions.services.outcomes import CardWrite, Report, report_outcomes
 from transactions.services.taps import sighting
@@ -211,6 +216,35 @@ class Counter:
             return sighting(self.order(raw, 0), book=book(self.now))
         finally:
             person.field.lift()
+
+    def sell_offline(
+        self,
+        person: Person,
+        fen: int,
+        *,
+        key: uuid.UUID | None = None,
+        journal_seq: int | None = None,
+        asked: bytes = b"offline",
+    ) -> OfflineSale:
+        """What a till without the network does to the card; returns the record that it would upload."""
+        person.field.place(person.plastic)
+        link = person.field.select()
+        assert link is not None
+        keys = KEYS.only(OFFLINE_TILL)
+        driver = ClassicDriver(link, keys)
+        raw = driver.read_purse(with_ring=True)
+        purse = decode(raw, keys)
+        state = offline_state(purse, fen)
+        self.journal_seq += 1
+        seq = journal_seq or self.journal_seq
+        entry = RingEntry(state.seq, self.till.id, seq, fen)
+        driver.remember_offline(raw.uid, ring_image(raw.uid, purse.ident.account_no, entry, keys), state.seq)
+        day = Day(self.now.date(), purse.spent_on(self.now.date()) + fen)
+        image = spend_image(raw.uid, purse.ident.account_no, state, day, keys)
+        assert driver.commit(slot_write(raw, Side.SPEND, state.slot, image), raw.uid) is Outcome.CONFIRMED
+        person.field.lift()
+        totals = state.seq, state.total_fen, state.offline_fen
+        return OfflineSale(key or uuid.uuid4(), seq, asked, raw.uid, fen, self.now, *totals, certain=True)
 
     def void(self, person: Person, sale: Sale) -> Sale:
         """Take back a sale of this till, with the card on the reader."""

@@ -11,15 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from accounts.models import AuditEvent, Card
+from accounts.models import AuditEvent
 from tests.campus import NOON, POLICY, Counter, Person, book, make_person
 from tests.transactions.test_debit import BEFORE_THE_WRITE
-from tests.transactions.test_offline import lost_answer, sell_offline
 from transactions.models import Answer, CardFinding, Entry, OutcomeNote, Reversal
 from transactions.services.credit import Credit, credit_unclaimed
 from transactions.services.debit import debit
-from transactions.services.offline import post_offline
-from transactions.services.orders import NO_CARD, TapOrder
+from transactions.services.offline import post_sales
+from transactions.services.orders import TapOrder
 from transactions.services.outcomes import CardWrite, Report, report_outcomes
 from transactions.services.taps import sighting
 from transactions.services.void import void
@@ -273,7 +272,7 @@ def look_at(till: Counter, person: Person, raw, end: Money) -> Scene:
 
 def a_look() -> Scene:
     till, person = Counter(), make_person(20_00)
-    sell_offline(till, person, 3_00)
+    till.sell_offline(person, 3_00)
     return look_at(till, person, read(till, person), (20_00, 0, 1))
 
 
@@ -299,23 +298,47 @@ def a_credit() -> Scene:
     return scene(lambda: credit_unclaimed(credit, now=NOON), (person, (20_00, 5_00, 2)))
 
 
+def upload(till: Counter, *sales, now=NOON):
+    """What the terminal's interface does with the sales of one request."""
+    return post_sales(sales, till=till.till, policy=POLICY, now=now)
+
+
 def an_offline_sale() -> Scene:
     till, person = Counter(), make_person(20_00)
-    sale = sell_offline(till, person, 3_00)
-    return scene(lambda: post_offline(sale, till=till.till, policy=POLICY, now=NOON), (person, (17_00, 0, 2)))
+    sale = till.sell_offline(person, 3_00)
+    return scene(lambda: upload(till, sale), (person, (17_00, 0, 2)))
 
 
 def an_offline_sale_below_zero() -> Scene:
     till, offline, person = Counter(7), Counter(8), make_person(10_00)
     torn(till, person, 9_00)
-    sale = sell_offline(offline, person, 1_01)
-    return scene(lambda: post_offline(sale, till=offline.till, policy=POLICY, now=NOON), (person, (-1, 0, 3)))
+    sale = offline.sell_offline(person, 1_01)
+    return scene(lambda: upload(offline, sale), (person, (-1, 0, 3)))
 
 
 def an_offline_sale_under_the_key_of_a_lost_answer() -> Scene:
     till, person = Counter(), make_person(20_00)
-    _, sale = lost_answer(till, person, 3_00)
-    return scene(lambda: post_offline(sale, till=till.till, policy=POLICY, now=NOON), (person, (17_00, 0, 2)))
+    order = till.order(read(till, person), 3_00)
+    debit(order, book=book())
+    sale = till.sell_offline(person, 3_00, key=order.key, journal_seq=order.journal_seq, asked=order.asked)
+    return scene(lambda: upload(till, sale), (person, (17_00, 0, 2)))
+
+
+def a_batch_of_offline_sales() -> Scene:
+    """Three holders; one sale comes twice, one was torn from an online debit, one belongs to nobody."""
+    till, online = Counter(7), Counter(8)
+    first, second, third = (make_person(20_00) for _ in range(3))
+    torn(online, second, 2_00)
+    sales = [
+        till.sell_offline(who, fen) for who, fen in ((first, 1_00), (second, 3_00), (third, 50), (first, 25))
+    ]
+    strange = replace(sales[0], key=uuid.uuid4(), uid=b"\x00" + uuid.uuid4().bytes[:3])
+    return scene(
+        lambda: upload(till, *sales, strange, sales[0]),
+        (first, (18_75, 0, 3)),
+        (second, (15_00, 0, 3)),
+        (third, (19_50, 0, 2)),
+    )
 
 
 SCENES: list[Callable[[], Scene]] = [
@@ -343,6 +366,6 @@ SCENES: list[Callable[[], Scene]] = [
     an_offline_sale,
     an_offline_sale_below_zero,
     an_offline_sale_under_the_key_of_a_lost_answer,
+    a_batch_of_offline_sales,
 ]
-
-__all__ = ["NO_CARD", "SCENES", "Card", "Scene"]
+"""Everything that tills do. What is done at the desk and by the nightly run: ``desk_scenes``."""

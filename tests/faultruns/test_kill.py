@@ -12,8 +12,9 @@ import pytest
 
 from tests import faults
 from tests.campus import Counter, book
+from tests.faultruns.desk_scenes import ALL_SCENES
 from tests.faultruns.doomed import Survivors, killed_at, moments_of
-from tests.faultruns.scenes import SCENES, a_plain_debit, read
+from tests.faultruns.scenes import a_plain_debit, read
 from transactions.services.debit import debit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,13 +73,13 @@ def run(make, survivors, ways):
     assert wrong == []
 
 
-@pytest.mark.parametrize("make", SCENES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", ALL_SCENES, ids=lambda make: make.__name__)
 def test_a_worker_killed_at_every_moment_moves_money_once(make, survivors):
     run(make, survivors, lambda due: [WAYS[due % 3]])
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("make", SCENES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", ALL_SCENES, ids=lambda make: make.__name__)
 def test_a_worker_killed_at_every_moment_in_every_way_moves_money_once(make, survivors):
     run(make, survivors, lambda due: WAYS)
 

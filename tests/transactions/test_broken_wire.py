@@ -15,8 +15,8 @@ from django.db import connection
 
 from tests import faults
 from tests.campus import Counter, book, make_person
+from tests.faultruns.desk_scenes import ALL_SCENES
 from tests.faultruns.scenes import (
-    SCENES,
     a_credit,
     a_freezing_debit,
     a_given_up_sale,
@@ -59,7 +59,7 @@ def one(wire, make, number, after):
     return wrong + scene.half_done(before)
 
 
-@pytest.mark.parametrize("make", SCENES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", ALL_SCENES, ids=lambda make: make.__name__)
 def test_a_line_cut_at_every_message_moves_money_once(make):
     """reliability.md finding 1: a lost answer to COMMIT looks like any other error; only the key tells."""
     wrong = []
