@@ -14,6 +14,7 @@ urlpatterns = [
     path("upload", views.upload),
     path("heartbeat", views.heartbeat),
     path("hotlist", views.hotlist_changes),
+    path("keys", views.card_keys),
     path("job", jobs.job),
     path("job_progress", jobs.job_progress),
     path("job_card", jobs.job_card),

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from terminals.device import config as configuration
-from terminals.device.client import BadAddress, NoAnswer, Rejected, enrol
+from terminals.device.client import NoAnswer, Rejected, enrol
 from terminals.device.console import Console
+from terminals.device.line import BadAddress
 from terminals.device.reader import open_reader
 from terminals.device.station import Parts, Station
 from terminals.device.store import Store

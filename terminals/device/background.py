@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import http
+import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from terminals.device.client import Client, NoAnswer, Rejected
 from terminals.device.clock import Clock
@@ -23,10 +24,13 @@ DEAD_LINE_S = 2.0
 """How often a dead line is tried."""
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 MAX_PAGES = 50
+PRUNE_S = 3_600.0
+
+_log = logging.getLogger("terminals.device")
 
 
 class Background:
-    """One round after the other until ``stop``. While a tap is ``busy`` it keeps still."""
+    """One round after the other until ``stop``. While a tap is ``busy`` it begins none."""
 
     def __init__(
         self,
@@ -40,19 +44,23 @@ class Background:
         self._client = client
         self._journal = journal
         self._hotlist = hotlist
-        self._sales = sales
+        self._orders = sales.orders
         self._clock = clock
         self.busy: Callable[[], bool] = lambda: False
         """Whether a tap is under way."""
         self._stop = threading.Event()
         self._turn = threading.Lock()
-        self._heartbeat_at = self._hotlist_at = self._upload_at = -1e9
+        self._greeted = threading.Event()
+        self._heartbeat_at = self._hotlist_at = self._upload_at = self._keys_at = -1e9
+        self._pruned_at = clock.mono()
         self._failures = 0
+        self._batch = MAX_RECORDS
         self._thread = threading.Thread(target=self._run, name="background", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self, *, within_s: float = 0.0) -> None:
+        """Begin, and wait that long for the first round to end."""
         self._thread.start()
+        self._greeted.wait(within_s)
 
     def stop(self) -> None:
         """End; a call under way is cut off."""
@@ -63,40 +71,46 @@ class Background:
 
     def greet(self) -> bool:
         """Find out at once whether the server is there, and fetch the hotlist. Says whether it is."""
-        self._heartbeat_at = self._hotlist_at = self._upload_at = -1e9
-        self._failures = 0
+        with self._turn:
+            self._heartbeat_at = self._hotlist_at = self._upload_at = self._keys_at = -1e9
+            self._failures = 0
         return self.round()
 
     def upload_now(self) -> bool:
         """Hand over everything that waits, now. False when the server cannot be reached."""
-        self._upload_at = -1e9
+        with self._turn:
+            self._upload_at = -1e9
         return self.round()
 
     def round(self) -> bool:
-        """Do whatever is due, once. False when there was no answer."""
+        """Do whatever is due, once. False when something was left undone."""
         with self._turn:
             try:
-                self._talk()
+                self._prune()
+                self._heartbeat()
+                self._report()
+                self._refresh_hotlist()
                 self._upload()
             except (NoAnswer, Rejected, JournalBroken):
-                # A dead line is tried again in the next round; a broken journal is shown by the next tap.
+                # A dead line is tried again in the next round; a broken journal is shown on the display.
                 return False
             return True
 
-    def _talk(self) -> None:
-        """What a terminal in good standing says and asks; of one that was shut out only the journal is still wanted."""
-        try:
-            self._heartbeat()
-            self._report()
-            self._refresh_hotlist()
-        except Rejected as error:
-            if error.status != http.HTTPStatus.FORBIDDEN:
-                raise
-
     def _run(self) -> None:
-        while not self._stop.wait(ROUND_S):
+        while not self._stop.is_set():
             if not self.busy():
-                self.round()
+                try:
+                    self.round()
+                except Exception:  # noqa: BLE001 - a till whose background has died would never upload again
+                    _log.exception("background.fault")
+            self._greeted.set()
+            self._stop.wait(ROUND_S)
+
+    def _prune(self) -> None:
+        now = self._clock.mono()
+        if now - self._pruned_at >= PRUNE_S:
+            self._pruned_at = now
+            self._journal.prune(self._clock.now_ms())
 
     def _heartbeat(self) -> None:
         now = self._clock.mono()
@@ -117,9 +131,20 @@ class Background:
         )
         if not was_up:
             self._upload_at, self._failures = -1e9, 0
-        self._sales.policy, self._sales.may_sell_offline = answer.policy, answer.may_sell_offline
+        self._orders.heard(answer.policy, may_sell_offline=answer.may_sell_offline)
         if not self._hotlist.confirmed(answer.hotlist_version, self._clock.now_ms()):
             self._hotlist_at = -1e9
+        self._fetch_keys()
+
+    def _fetch_keys(self) -> None:
+        """Offline selling was switched on after the enrolment: get what it takes."""
+        now = self._clock.mono()
+        if self._orders.lacks_keys and now - self._keys_at >= HEARTBEAT_S:
+            self._keys_at = now
+            try:
+                self._orders.given(self._client.card_keys())
+            except Rejected as error:
+                _log.warning("keys.refused", extra={"why": str(error)})
 
     def _report(self) -> None:
         if not self._client.up:
@@ -142,18 +167,24 @@ class Background:
                 return
 
     def _upload(self) -> None:
-        """Oldest first; after a failure wait longer each time."""
-        now = self._clock.mono()
-        if now < self._upload_at:
+        """Oldest first. After a failure wait longer each time and send less at once: the line may be that slow."""
+        if self._clock.mono() < self._upload_at:
             return
         try:
-            while records := self._journal.unsent(MAX_RECORDS):
-                answer = self._client.upload(UploadRequest(tuple(records)))
-                self._journal.answered(answer.answers, self._clock.now_ms())
-                if not answer.answers:
-                    raise NoAnswer("no record was answered")
+            while not self._stop.is_set() and (records := self._journal.unsent(self._batch)):
+                answers = self._client.upload(UploadRequest(tuple(records))).answers
+                if len(answers) != len(records):
+                    raise NoAnswer("not every record was answered")
+                # One answer a record, in the order sent: also to one that was too broken to tell its number.
+                answers = tuple(
+                    replace(answer, seq=record["seq"])
+                    for record, answer in zip(records, answers, strict=True)
+                )
+                self._journal.answered(answers, self._clock.now_ms())
+                self._batch = min(MAX_RECORDS, self._batch * 2)
         except (NoAnswer, Rejected):
-            self._upload_at = now + BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+            self._upload_at = self._clock.mono() + BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
             self._failures += 1
+            self._batch = max(1, self._batch // 4)
             raise
         self._failures = 0

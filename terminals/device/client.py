@@ -1,4 +1,4 @@
-"""The line to the server: signed requests over one kept connection, answers believed only with a right signature.
+"""Talking to the server: signed requests over kept connections, answers believed only with a right signature.
 
 Whatever goes wrong on the way (no line, no answer in time, a wrong signature, nonsense) is one thing to a till:
 ``NoAnswer``. Only a signed refusal of the request itself is different.
@@ -7,28 +7,28 @@ Whatever goes wrong on the way (no line, no answer in time, a wrong signature, n
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import secrets
-import ssl
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+from purse.keys import KeyBundle
 from terminals.device.clock import Clock
+from terminals.device.line import Wire
 from terminals.messages import strictjson
 from terminals.messages.records import UploadAnswer, UploadRequest
 from terminals.messages.signing import (
     NONCE_BYTES,
     REQUEST_HEADER,
-    RESPONSE_HEADER,
     Request,
     SignatureError,
     Stamp,
     TerminalKeys,
+    next_boot,
     sign_request,
+    unseal_keys,
     verify_response,
 )
 from terminals.messages.strictjson import WireError
@@ -40,19 +40,20 @@ from terminals.messages.upkeep import (
     HeartbeatRequest,
     HotlistAnswer,
     HotlistRequest,
+    KeysAnswer,
 )
 from terminals.messages.wire import DebitRequest, OutcomeReport, SightingRequest, TapAnswer, VoidRequest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = ("Client", "Identity", "NoAnswer", "Rejected", "Wire", "enrol")
 
-TAP_S = 0.35
-"""How long a tap waits for an answer; together with one repetition the holder still stands there."""
+TAP_S = 0.25
+"""How long a holder waits for an answer; reading and writing his card takes the rest of the half second.
+A tap that can only be done with the server waits twice as long."""
 QUIET_S = 5.0
 """How long anything may take that no holder waits for."""
 ENROL_S = 20.0
 PATH = "/api/terminal/v1/"
-MAX_ANSWER_BYTES = 4 << 20
+REPLAY = "replay"
 
 T = TypeVar("T")
 
@@ -71,10 +72,6 @@ class Rejected(Exception):
         self.message = message
 
 
-class BadAddress(ValueError):
-    """The server's address is not one that this device talks to."""
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who signs: terminal number, key generation, number of this start."""
@@ -84,95 +81,42 @@ class Identity:
     boot: int
 
 
-class Wire:
-    """One HTTP connection to the server's host, made when needed and kept alive."""
-
-    def __init__(self, url: str, *, ca: str | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise BadAddress(f"{url} is not the address of a server")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise BadAddress("a server on another machine is spoken to over https only")
-        self.host = parts.netloc
-        self.prefix = parts.path.rstrip("/")
-        self._name, self._port = parts.hostname, parts.port
-        self._tls = _tls(ca) if parts.scheme == "https" else None
-        self._connection: http.client.HTTPConnection | None = None
-
-    def post(
-        self, target: str, body: bytes, headers: dict[str, str], *, timeout: float
-    ) -> tuple[int, bytes, str]:
-        """Send and return status, body and signature header. Raises ``OSError`` or ``HTTPException``."""
-        headers = {"Host": self.host, "Content-Type": "application/json", **headers}
-        connection = self._connected(timeout)
-        try:
-            connection.request("POST", target, body, headers)
-            answer = connection.getresponse()
-            content = answer.read(MAX_ANSWER_BYTES)
-        except AttributeError as error:  # closed by another thread while reading; http.client trips over it
-            self.close()
-            raise ConnectionAbortedError("closed under way") from error
-        except BaseException:
-            self.close()
-            raise
-        if answer.will_close:
-            self.close()
-        return answer.status, content, answer.getheader(RESPONSE_HEADER) or ""
-
-    @property
-    def kept(self) -> bool:
-        """Whether a connection from an earlier request is still there."""
-        return self._connection is not None
-
-    def close(self) -> None:
-        """Drop the connection; from another thread this ends a request under way."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(OSError):
-                connection.close()
-
-    def _connected(self, timeout: float) -> http.client.HTTPConnection:
-        if self._connection is None:
-            self._connection = (
-                http.client.HTTPSConnection(self._name, self._port, timeout=timeout, context=self._tls)
-                if self._tls
-                else http.client.HTTPConnection(self._name, self._port, timeout=timeout)
-            )
-        self._connection.timeout = timeout
-        if self._connection.sock is not None:
-            self._connection.sock.settimeout(timeout)
-        return self._connection
-
-
 class Client:
-    """The calls of the terminal API. Taps go first: one that comes while the background talks cuts that talk off."""
+    """The calls of the terminal API. Taps have a connection of their own and wait for nobody.
+
+    Requests are numbered in the order in which they leave; while a tap is on its way nothing else is numbered, so it
+    is never the one that comes late.
+    """
 
     def __init__(self, wire: Wire, identity: Identity, keys: TerminalKeys, clock: Clock) -> None:
-        self._wire = wire
+        self._tap_line, self._quiet_line = _Line(wire), _Line(wire.twin())
         self._identity = identity
         self._keys = keys
         self._clock = clock
-        self._lock = threading.Lock()
+        self._numbering = threading.Condition()
+        self._taps = 0
         self._seq = 0
         self.plugged = True
         """The network switch of demo and tests; False is a pulled cable."""
         self.up = False
         """Whether the last call got a true answer."""
         self.changed: Callable[[bool], None] = lambda up: None
+        self.rebooted: Callable[[int], None] = lambda boot: None
+        """Called with a new boot number before it is used: the server knows a higher one than ours."""
 
     # ------------------------------------------------------------------------------------------------- taps
 
-    def debit(self, request: DebitRequest) -> TapAnswer:
-        """Take money from the book. Raises ``NoAnswer`` or ``Rejected``."""
-        return self._call("debit", request.to_json(), TapAnswer.parse, tap=True)
+    def debit(self, request: DebitRequest, *, within_s: float | None = None) -> TapAnswer:
+        """Take money from the book, in ``TAP_S`` or what is told. Raises ``NoAnswer`` or ``Rejected``."""
+        return self._tap("debit", request.to_json(), within_s)
 
-    def void(self, request: VoidRequest) -> TapAnswer:
+    def void(self, request: VoidRequest, *, within_s: float | None = None) -> TapAnswer:
         """Take a debit back."""
-        return self._call("void", request.to_json(), TapAnswer.parse, tap=True)
+        return self._tap("void", request.to_json(), within_s)
 
-    def sighting(self, request: SightingRequest) -> TapAnswer:
+    def sighting(self, request: SightingRequest, *, within_s: float | None = None) -> TapAnswer:
         """Ask what card and book hold."""
-        return self._call("sighting", request.to_json(), TapAnswer.parse, tap=True)
+        return self._tap("sighting", request.to_json(), within_s)
 
     # ------------------------------------------------------------------------------------------- background
 
@@ -193,19 +137,53 @@ class Client:
         """Ask which cards may not be accepted."""
         return self._call("hotlist", request.to_json(), HotlistAnswer.parse)
 
+    def card_keys(self) -> KeyBundle:
+        """Fetch the card keys that go with what this terminal may do now. Raises like a call."""
+        who, answer = self._identity, self._call("keys", {}, KeysAnswer.parse)
+        try:
+            found = unseal_keys(self._keys.seal, answer.sealed, terminal=who.terminal, epoch=who.epoch)
+            return KeyBundle.from_json(found)
+        except (SignatureError, ValueError) as error:
+            raise NoAnswer("card keys that cannot be opened") from error
+
     def close(self) -> None:
-        """Drop the connection."""
-        self._wire.close()
+        """Drop the connections; a request under way ends without an answer."""
+        self._tap_line.wire.close()
+        self._quiet_line.wire.close()
 
     # ------------------------------------------------------------------------------------------------- call
 
-    def _call(self, name: str, message: dict[str, Any], parse: Callable[[Any], T], *, tap: bool = False) -> T:
-        body = strictjson.dumps(message)
-        budget_s = TAP_S if tap else QUIET_S
+    def _tap(self, name: str, message: dict[str, Any], within_s: float | None) -> TapAnswer:
+        with self._numbering:
+            self._taps += 1
         try:
-            with self._turn(tap=tap):
-                status, content = self._exchange(self._wire.prefix + PATH + name, body, budget_s)
-            answer = _understood(status, content, parse)
+            within_s = TAP_S if within_s is None else within_s
+            return self._call(name, message, TapAnswer.parse, line=self._tap_line, within_s=within_s)
+        finally:
+            with self._numbering:
+                self._taps -= 1
+                self._numbering.notify_all()
+
+    def _call(
+        self,
+        name: str,
+        message: dict[str, Any],
+        parse: Callable[[Any], T],
+        *,
+        line: _Line | None = None,
+        within_s: float = QUIET_S,
+    ) -> T:
+        """Ask and understand, on the quiet line unless told otherwise. Raises ``NoAnswer`` or ``Rejected``."""
+        line, body, raised = line or self._quiet_line, strictjson.dumps(message), False
+        deadline = self._clock.mono() + within_s
+        try:
+            with line.turn(within_s):
+                while True:
+                    said = self._exchange(line.wire, line.wire.prefix + PATH + name, body, deadline, line)
+                    if raised or not self._heard_before(*said):
+                        break
+                    raised = True
+            answer = _understood(*said, parse)
         except NoAnswer:
             self._note(up=False)
             raise
@@ -215,25 +193,25 @@ class Client:
         self._note(up=True)
         return answer
 
-    def _exchange(self, target: str, body: bytes, budget_s: float) -> tuple[int, bytes]:
+    def _exchange(
+        self, wire: Wire, target: str, body: bytes, deadline: float, line: _Line
+    ) -> tuple[int, bytes]:
         """One request and its verified answer. A kept connection that the server closed meanwhile is made anew."""
-        deadline = self._clock.mono() + budget_s
         while True:
             if not self.plugged:
-                self._wire.close()
+                wire.close()
                 raise NoAnswer("the network is switched off")
-            left_s = deadline - self._clock.mono()
-            if left_s <= 0:
-                raise NoAnswer("no answer in time")
-            was_kept, stamp = self._wire.kept, self._stamp()
-            request = Request("POST", self._wire.host, target, body)
-            headers = {REQUEST_HEADER: sign_request(self._keys, request, stamp)}
+            kept = False
             try:
-                status, content, signature = self._wire.post(target, body, headers, timeout=left_s)
+                kept = wire.open(timeout=self._left_s(deadline))
+                stamp = self._stamp(line, deadline)
+                request = Request("POST", wire.host, target, body)
+                headers = {REQUEST_HEADER: sign_request(self._keys, request, stamp)}
+                status, content, signature = wire.post(target, body, headers, timeout=self._left_s(deadline))
             except TimeoutError as error:
                 raise NoAnswer("no answer in time") from error
             except (OSError, http.client.HTTPException) as error:
-                if was_kept:
+                if kept:
                     continue
                 raise NoAnswer(f"no line: {error!r}") from error
             try:
@@ -241,34 +219,72 @@ class Client:
                     self._keys, signature, nonce=stamp.nonce, status=status, body=content
                 )
             except SignatureError as error:
-                self._wire.close()
+                wire.close()
                 raise NoAnswer("an answer without the server's signature") from error
             self._clock.hear(server_ms)
             return status, content
 
-    @contextmanager
-    def _turn(self, *, tap: bool) -> Iterator[None]:
-        """One request at a time, so that their numbers arrive in order. A tap does not wait for the background."""
-        if tap and not self._lock.acquire(blocking=False):
-            self._wire.close()
-            self._lock.acquire()
-        elif not tap:
-            self._lock.acquire()
-        try:
-            yield
-        finally:
-            self._lock.release()
+    def _left_s(self, deadline: float) -> float:
+        left_s = deadline - self._clock.mono()
+        if left_s <= 0:
+            raise TimeoutError("no answer in time")
+        return left_s
 
-    def _stamp(self) -> Stamp:
-        self._seq += 1
-        who = self._identity
+    def _stamp(self, line: _Line, deadline: float) -> Stamp:
+        """Number a request, at the last moment before it leaves. What nobody waits for lets taps go first."""
+        with self._numbering:
+            if line is self._quiet_line and not self._numbering.wait_for(
+                lambda: not self._taps, self._left_s(deadline)
+            ):
+                raise TimeoutError("taps came first")
+            self._seq += 1
+            who, seq = self._identity, self._seq
         nonce = secrets.token_bytes(NONCE_BYTES)
-        return Stamp(who.terminal, who.epoch, who.boot, self._seq, self._clock.now_ms(), nonce)
+        return Stamp(who.terminal, who.epoch, who.boot, seq, self._clock.now_ms(), nonce)
+
+    def _heard_before(self, status: int, content: bytes) -> bool:
+        """Whether the server takes this request for a replay; the next one then has a number above all that it knows.
+
+        So a till whose clock or journal went back (a new journal after enrolment anew, a restored disk) gets in again.
+        """
+        if status != http.HTTPStatus.UNAUTHORIZED:
+            return False
+        try:
+            said = strictjson.loads(content)
+        except WireError:
+            return False
+        last_boot = said.get("last_boot")
+        if said.get("error") != REPLAY or isinstance(last_boot, bool) or not isinstance(last_boot, int):
+            return False
+        with self._numbering:
+            if last_boot > self._identity.boot:
+                boot = next_boot(last_boot, self._clock.now_ms())
+                self.rebooted(boot)
+                self._identity, self._seq = replace(self._identity, boot=boot), 0
+        return True
 
     def _note(self, *, up: bool) -> None:
         if up != self.up:
             self.up = up
             self.changed(up)
+
+
+class _Line:
+    """A connection and the queue before it: one request at a time."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def turn(self, within_s: float) -> Iterator[None]:
+        """Wait for the one before. Raises ``NoAnswer`` when it takes too long."""
+        if not self._turn.acquire(timeout=within_s):
+            raise NoAnswer("another request is still under way")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 def enrol(url: str, code: str, *, ca: str | None = None) -> EnrolAnswer:
@@ -300,16 +316,3 @@ def _recorded(data: Any) -> tuple[tuple[str, int], ...]:
     take = Taker(data, "answer")
     pairs = take.items("recorded", 1_000)
     return take.done(tuple((str(journal), int(seq)) for journal, seq in pairs))
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _tls(ca: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

@@ -22,14 +22,19 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _since_boot() -> float:
+    """Monotonic seconds that a machine put to sleep counts too, where the system can say."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Clock:
-    """Corrected time in Unix milliseconds. ``behind`` is the newest time the journal has seen."""
+    """Corrected time in Unix milliseconds. ``behind_ms`` is the newest time that journal and hotlist have seen."""
 
     def __init__(
         self,
         *,
         wall_ms: Callable[[], int] = _wall_ms,
-        mono: Callable[[], float] = time.monotonic,
+        mono: Callable[[], float] = _since_boot,
         behind_ms: int = 0,
     ) -> None:
         self._wall_ms = wall_ms
@@ -54,7 +59,7 @@ class Clock:
         self._heard = True
 
     def not_before(self, behind_ms: int) -> None:
-        """Tell the clock of the newest time in the journal."""
+        """Tell the clock of the newest time that was ever written down or heard."""
         self._behind_ms = max(self._behind_ms, behind_ms)
 
     @property

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from purse.procedures import ClassicDriver, Outcome
 from terminals.device import offline
 from terminals.device.clock import Clock
 from terminals.device.hotlist import Hotlist
 from terminals.device.journal import Begun, Journal
+from terminals.device.store import JournalBroken
 from terminals.messages.records import Sale
 from terminals.messages.wire import ABANDONED, WRITTEN_OFFLINE, OperationKey
 
@@ -15,30 +18,60 @@ AFTER_BOOT_S = 60.0
 
 
 class Closing:
-    """Writes the last step of a key, with the outcome that goes up and the offline record if there is one."""
+    """Writes the last step of a key, with the outcome that goes up and the offline record if there is one.
+
+    It never raises: what the card shows has happened. An end that the disk does not take now is kept and written as
+    soon as it does; until then nothing is sold.
+    """
 
     def __init__(self, journal: Journal, hotlist: Hotlist, clock: Clock) -> None:
         self._journal = journal
         self._hotlist = hotlist
         self._clock = clock
+        self._late: list[Callable[[], None]] = []
+
+    @property
+    def late(self) -> bool:
+        """Whether ends wait for the disk."""
+        return bool(self._late)
+
+    def catch_up(self) -> None:
+        """Write the ends that wait. Raises ``JournalBroken`` while the disk does not take them."""
+        while self._late:
+            self._late[0]()
+            self._late.pop(0)
+
+    def end(self, key: OperationKey, result: str, *, report: str | None) -> None:
+        """Close a key; ``report`` is the outcome that the server must hear, if any."""
+        self._write(lambda: self._journal.end(key, result, report=report))
 
     def online(self, key: OperationKey, outcome: Outcome, *, given_up: bool = False) -> None:
         """``given_up``: certainly nothing was written, and the server takes its debit back."""
-        self._journal.end(key, outcome.value, report=ABANDONED if given_up else outcome.value)
+        self.end(key, outcome.value, report=ABANDONED if given_up else outcome.value)
 
     def offline(self, key: OperationKey, sale: Sale, outcome: Outcome, *, asked: bool) -> None:
         """``asked``: the server may know this key from a request whose answer was lost."""
         told = {Outcome.CONFIRMED: WRITTEN_OFFLINE, Outcome.NOT_WRITTEN: ABANDONED}.get(
             outcome, outcome.value
         )
-        self._journal.end(
-            key,
-            outcome.value,
-            report=told if asked else None,
-            sale=offline.ended(sale, outcome),
-            clocks=self._clock.clocks(),
-            hotlist_version=self._hotlist.kept.version,
+        clocks, version = self._clock.clocks(), self._hotlist.kept.version
+        self._write(
+            lambda: self._journal.end(
+                key,
+                outcome.value,
+                report=told if asked else None,
+                sale=offline.ended(sale, outcome),
+                clocks=clocks,
+                hotlist_version=version,
+            )
         )
+
+    def _write(self, end: Callable[[], None]) -> None:
+        self._late.append(end)
+        try:
+            self.catch_up()
+        except JournalBroken:
+            return
 
 
 class LeftOpen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class Config:
 
     enrolled: EnrolAnswer
     ca: str | None = None
+    path: Path | None = None
+    """Where the file is, for what the server changes later."""
     card_keys: KeyBundle = field(init=False, repr=False)
     keys: TerminalKeys = field(init=False, repr=False)
 
@@ -51,7 +54,7 @@ class Config:
 
     @property
     def policy(self) -> Policy:
-        """The bounds as they were at enrolment; heartbeats bring newer ones."""
+        """The bounds as they were heard last."""
         return self.enrolled.policy
 
 
@@ -69,7 +72,7 @@ def load(path: Path) -> Config:
     try:
         content = strictjson.loads(body)
         ca = content.pop("ca", None)
-        return Config(EnrolAnswer.parse(content), ca if isinstance(ca, str) else None)
+        return Config(EnrolAnswer.parse(content), ca if isinstance(ca, str) else None, path)
     except strictjson.WireError as error:
         raise ConfigProblem(f"{path} is not the file of an enrolled device: {error}") from error
 
@@ -88,6 +91,19 @@ def save(path: Path, enrolled: EnrolAnswer, *, ca: str | None = None) -> None:
         draft.replace(path)
     except OSError as error:
         raise ConfigProblem(f"{path} cannot be written: {error.strerror}") from error
+
+
+def changed(config: Config, enrolled: EnrolAnswer) -> Config:
+    """The configuration with what the server says now, kept for the next start, which may be without it.
+
+    Where the file cannot be written (a read-only system), it holds until the device is switched off.
+    """
+    if enrolled == config.enrolled:
+        return config
+    if config.path is not None:
+        with suppress(ConfigProblem):
+            save(config.path, enrolled, ca=config.ca)
+    return Config(enrolled, config.ca, config.path)
 
 
 def journal_path(path: Path, config: Config) -> Path:

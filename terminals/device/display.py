@@ -98,6 +98,8 @@ class Signal:
 
 
 NOTHING = Words("", "")
+OFFLINE_STOPPED = Words("停止脱机消费", "Offline sales stopped")
+NO_LINE = Words("通讯中断 不能消费", "No connection, no sales")
 TO_THE_CENTER = Words("请到管理中心", "Go to the card center")
 
 
@@ -109,13 +111,28 @@ def led_amount(fen: int) -> str:
 # ------------------------------------------------------------------------------------------------ before a tap
 
 
-def idle(now: datetime, *, name: Words, online: bool, unsent: int) -> Face:
-    """The time, and whether the till has its server. ``now`` in the local time of the campus."""
+def idle(now: datetime, *, name: Words, online: bool, unsent: int, stopped: Words | None = None) -> Face:
+    """The time, whether the till has its server, and what waits to be uploaded. ``now`` in the campus's local time.
+
+    ``stopped``: why nothing can be sold as things are; the operator shall know it before a holder stands there.
+    """
     line1 = Words("请输入金额", "Enter the amount")
     led = f"{now:%H %M} "
-    if online:
-        return Face(led, line1, Words(f"{name.zh} 在线", f"{name.en} online"))
-    return Face(led, line1, Words(f"脱机 未传 {unsent}", f"OFFLINE {unsent} unsent"), Lamp.AMBER)
+    waiting = Words(f"未传 {unsent}", f"{unsent} unsent")
+    if stopped is not None:
+        state = "在线" if online else "脱机"
+        return Face(
+            led,
+            stopped,
+            Words(f"{state} {waiting.zh}", f"{'online' if online else 'OFFLINE'} {waiting.en}"),
+            Lamp.RED,
+        )
+    if not online:
+        return Face(led, line1, Words(f"脱机 {waiting.zh}", f"OFFLINE {waiting.en}"), Lamp.AMBER)
+    line2 = Words(f"{name.zh} 在线", f"{name.en} online")
+    if unsent:
+        line2 = Words(f"{line2.zh} {waiting.zh}", f"{line2.en} {waiting.en}")
+    return Face(led, line1, line2)
 
 
 def amount(fen: int) -> Face:
@@ -260,11 +277,19 @@ def journal_broken() -> Signal:
     return _alarm("E 14  ", Words("停止脱机消费", "Sales stopped"), Words("终端存储故障", "Storage fault"))
 
 
+def journal_full() -> Signal:
+    """So much waits to be uploaded that no more is taken in."""
+    return _alarm("E 14  ", OFFLINE_STOPPED, Words("流水已满 请联网", "Journal full: connect"))
+
+
+def list_too_old() -> Signal:
+    """Nobody knows any more which cards were reported lost."""
+    return _alarm("E 12  ", OFFLINE_STOPPED, Words("名单过期 请联网", "Hotlist too old: connect"), Lamp.AMBER)
+
+
 def clock_wrong() -> Signal:
     """The clock went back behind the journal; without the server there is no true time."""
-    return _alarm(
-        "E 15  ", Words("停止脱机消费", "Offline sales stopped"), Words("终端时钟错误", "Clock fault")
-    )
+    return _alarm("E 15  ", OFFLINE_STOPPED, Words("终端时钟错误", "Clock fault"))
 
 
 def refused(refusal: Refusal, *, fen: int = 0, funds_fen: int = 0, pin_left: int | None = None) -> Signal:

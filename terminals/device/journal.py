@@ -15,17 +15,23 @@ from typing import Any
 
 from purse.evidence import Side
 from purse.procedures import Outcome, SlotWrite
+from terminals.device import chain
 from terminals.device.store import JournalBroken, Store
 from terminals.messages import strictjson
 from terminals.messages.records import Clocks, Record, RecordAnswer, RecordKind, Sale
-from terminals.messages.signing import NO_RECORD_MAC, document_genuine, document_mac, next_boot
+from terminals.messages.signing import NO_RECORD_MAC, next_boot
 from terminals.messages.taker import Taker
 from terminals.messages.wire import MAX_OUTCOMES, OperationKey, OutcomeReport
 
 KEPT_MS = 30 * 86_400_000
 """Acknowledged entries stay this long: the server may be restored to an older state and ask for them again."""
 KEPT_ENTRIES = 100_000
+FULL_UNSENT = 20_000
+"""So many sales without the server are no outage any more: somebody must look before more is sold."""
+FULL_FREE_MB = 16
+"""Below this no offline sale begins: what was begun must still find room to end."""
 
+_UNSENT = 'SELECT count(*) FROM record JOIN to_send USING (seq) WHERE body LIKE \'%"kind":"sale"%\''
 BEGIN, WRITING, OFFLINE, END = "begin", "writing", "offline", "end"
 
 
@@ -48,10 +54,10 @@ class Journal:
         self._store = store
         self._key = key
         self.terminal = terminal
+        self._unsent = 0
         self.id, self.boot = self._open(now_ms)
-        self._verify("step")
-        self._verify("record")
-        self._prune(now_ms)
+        self._recollect()
+        self.prune(now_ms)
 
     # ------------------------------------------------------------------------------------------------- keys
 
@@ -73,7 +79,8 @@ class Journal:
     def offline(self, key: OperationKey, sale: Sale, write: SlotWrite, day: date) -> None:
         """Note an offline sale before the card is touched, and count it into the day of that card."""
         with self._store.writing() as db:
-            self._step(db, key.seq, OFFLINE, {"sale": sale.to_json(), "writes": [_write_to_json(write)]})
+            body = {"sale": sale.to_json(), "writes": [_write_to_json(write)], "day": day.isoformat()}
+            self._step(db, key.seq, OFFLINE, body)
             db.execute(
                 "INSERT INTO sold_offline VALUES (?, ?, ?, ?)", (key.seq, sale.uid, day.isoformat(), sale.fen)
             )
@@ -98,6 +105,7 @@ class Journal:
                 db.execute("DELETE FROM sold_offline WHERE key_seq = ?", (key.seq,))
             if sale is not None and clocks is not None:
                 self._record(db, RecordKind.SALE, clocks, hotlist_version, sale)
+        self._unsent += sale is not None and clocks is not None
 
     def begun(self) -> list[Begun]:
         """The keys that have not ended."""
@@ -135,32 +143,45 @@ class Journal:
 
     def unsent_count(self) -> int:
         """How many offline sales wait to be uploaded (starts of the till are not counted)."""
-        with self._store.reading() as db:
-            waiting = db.execute(
-                'SELECT count(*) FROM record JOIN to_send USING (seq) WHERE body LIKE \'%"kind":"sale"%\''
-            ).fetchone()[0]
-        return int(waiting)
+        return self._unsent
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more offline sales."""
+        return self._unsent >= FULL_UNSENT or self.free_mb() < FULL_FREE_MB
 
     def answered(self, answers: Iterable[RecordAnswer], at_ms: int) -> None:
         """Take in what the server said to records; each answer means that it keeps the record."""
+        sales = 0
         with self._store.writing() as db:
             for answer in answers:
                 if answer.seq is None:
                     continue
                 values = (answer.seq, answer.result.value, answer.why, at_ms)
-                db.execute("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?)", values)
+                db.execute(
+                    "INSERT OR IGNORE INTO answer SELECT ?, ?, ?, ? FROM record WHERE seq = ?1", values
+                )
+                sales += db.execute(f"{_UNSENT} AND seq = ?", (answer.seq,)).fetchone()[0]
                 db.execute("DELETE FROM to_send WHERE seq = ?", (answer.seq,))
+        self._unsent -= sales
 
     def note(self, kind: RecordKind, clocks: Clocks, hotlist_version: int) -> None:
         """Append a record without a sale: the till started, or the journal ends here."""
         with self._store.writing() as db:
             self._record(db, kind, clocks, hotlist_version, None)
 
+    def reboot(self, boot: int, clocks: Clocks, hotlist_version: int) -> None:
+        """Take a higher boot number, because the server knows one above ours; a record of it goes up."""
+        with self._store.writing() as db:
+            db.execute("UPDATE journal SET last_boot = max(last_boot, ?)", (boot,))
+            self._record(db, RecordKind.BOOT, clocks, hotlist_version, None)
+        self.boot = boot
+
     def last_record(self) -> tuple[int, str]:
         """Number and MAC of the newest record, for the heartbeat."""
         with self._store.reading() as db:
             row = db.execute("SELECT seq, body FROM record ORDER BY seq DESC LIMIT 1").fetchone()
-        return (row[0], _mac_of(row[1])) if row else (0, NO_RECORD_MAC)
+        return (row[0], chain.mac_of(row[1])) if row else (0, NO_RECORD_MAC)
 
     def newest_ms(self) -> int:
         """The newest time that any entry carries, 0 in an empty journal."""
@@ -179,6 +200,15 @@ class Journal:
                 (uid.hex(), day.isoformat()),
             ).fetchone()
         return int(row[0])
+
+    @property
+    def failing(self) -> bool:
+        """Whether the disk failed when it was asked last."""
+        return self._store.failing
+
+    def probe(self) -> None:
+        """See whether the disk takes writes again."""
+        self._store.probe()
 
     def free_mb(self) -> int:
         """Free space for more entries, in MiB."""
@@ -200,9 +230,7 @@ class Journal:
         return journal, boot
 
     def _step(self, db: sqlite3.Connection, key_seq: int, name: str, body: Mapping[str, Any]) -> None:
-        seq, prev_mac = _tail(db, "step")
-        document = {"seq": seq, "key_seq": key_seq, "name": name, "prev_mac": prev_mac, **body}
-        text = strictjson.dumps({**document, "mac": document_mac(self._key, document)}).decode()
+        seq, text = chain.signed(db, "step", {"key_seq": key_seq, "name": name, **body}, self._key)
         db.execute("INSERT INTO step VALUES (?, ?, ?, ?)", (seq, key_seq, name, text))
 
     def _record(
@@ -213,42 +241,36 @@ class Journal:
         hotlist_version: int,
         sale: Sale | None,
     ) -> None:
-        seq, prev_mac = _tail(db, "record")
+        seq, prev_mac = chain.tail(db, "record")
         record = Record(self.terminal, self.id, seq, kind, clocks, hotlist_version, prev_mac, sale).signed(
             self._key
         )
         db.execute("INSERT INTO record VALUES (?, ?)", (seq, strictjson.dumps(record.to_json()).decode()))
         db.execute("INSERT INTO to_send VALUES (?)", (seq,))
 
-    def _verify(self, table: str) -> None:
-        """Check every MAC and link of a chain; raises ``JournalBroken`` if one byte was changed or an entry lost."""
-        columns = "seq, body, key_seq, name" if table == "step" else "seq, body, NULL, NULL"
-        prev_mac: str | None = None
-        expected: int | None = None
-        with self._store.reading() as db:
-            first = db.execute(f"SELECT pruned_{table} + 1 FROM journal").fetchone()[0]  # noqa: S608 - two fixed names
-            rows = db.execute(f"SELECT {columns} FROM {table} ORDER BY seq")  # noqa: S608 - two fixed names
-            for seq, text, key_seq, name in rows:
-                document = _document(text, f"{table} {seq}")
-                if prev_mac is None:
-                    prev_mac, expected = (NO_RECORD_MAC if first == 1 else document.get("prev_mac")), first
-                told = (
-                    document.get("seq"),
-                    document.get("prev_mac"),
-                    document.get("key_seq"),
-                    document.get("name"),
-                )
-                if (
-                    told[:2] != (seq, prev_mac)
-                    or seq != expected
-                    or (key_seq is not None and told[2:] != (key_seq, name))
-                ):
-                    raise JournalBroken(f"{table} {seq} does not follow its predecessor")
-                if not document_genuine(self._key, document):
-                    raise JournalBroken(f"{table} {seq} was changed")
-                prev_mac, expected = document["mac"], seq + 1
+    def _recollect(self) -> None:
+        """Check both chains from end to end, and take from them what is open, unsent and sold."""
+        began, ended = set(), set()
+        sold: dict[int, tuple[int, str, str, int]] = {}
+        with self._store.writing() as db:
+            for step in chain.steps(db, self._key):
+                key_seq, name = step["key_seq"], step["name"]
+                if name == BEGIN:
+                    began.add(key_seq)
+                elif name == OFFLINE:
+                    sold[key_seq] = (key_seq, step["sale"]["uid"], str(step.get("day")), step["sale"]["fen"])
+                elif name == END:
+                    ended.add(key_seq)
+                    if step["result"] == Outcome.NOT_WRITTEN:
+                        sold.pop(key_seq, None)
+            unanswered = {record["seq"] for record in chain.records(db, self._key)}
+            unanswered -= {seq for (seq,) in db.execute("SELECT seq FROM answer")}
+            _make(db, "open_key", [(key_seq,) for key_seq in sorted(began - ended)])
+            _make(db, "to_send", [(seq,) for seq in sorted(unanswered)])
+            _make(db, "sold_offline", list(sold.values()))
+            self._unsent = db.execute(_UNSENT).fetchone()[0]
 
-    def _prune(self, now_ms: int) -> None:
+    def prune(self, now_ms: int) -> None:
         """Let go of what is old, acknowledged and more than anybody will ask for. Whole keys from the front only."""
         with self._store.writing() as db:
             record = db.execute(
@@ -266,6 +288,7 @@ class Journal:
                 if last is not None and last > 0:
                     db.execute(f"UPDATE journal SET pruned_{table} = ?", (last,))  # noqa: S608 - two fixed names
                     db.execute(f"DELETE FROM {table} WHERE seq <= ?", (last,))  # noqa: S608 - two fixed names
+            db.execute("DELETE FROM answer WHERE seq <= (SELECT pruned_record FROM journal)")
 
     def _begun(self, key_seq: int, body: Mapping[str, Any]) -> Begun:
         sale = body.get("sale")
@@ -277,20 +300,13 @@ class Journal:
         )
 
 
-def _tail(db: sqlite3.Connection, table: str) -> tuple[int, str]:
-    row = db.execute(f"SELECT seq, body FROM {table} ORDER BY seq DESC LIMIT 1").fetchone()  # noqa: S608 - fixed names
-    return (row[0] + 1, _mac_of(row[1])) if row else (1, NO_RECORD_MAC)
-
-
-def _mac_of(text: str) -> str:
-    return str(strictjson.loads(text.encode())["mac"])
-
-
-def _document(text: str, where: str) -> dict[str, Any]:
-    try:
-        return strictjson.loads(text.encode())
-    except strictjson.WireError as error:
-        raise JournalBroken(f"{where} was changed") from error
+def _make(db: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]]) -> None:
+    """Let a table beside the chains hold these rows and nothing else; one that does already is not written."""
+    if sorted(db.execute(f"SELECT * FROM {table}")) == sorted(rows):  # noqa: S608 - three fixed names
+        return
+    db.execute(f"DELETE FROM {table}")  # noqa: S608 - three fixed names
+    if rows:
+        db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608 - the same
 
 
 def _write_to_json(write: SlotWrite) -> dict[str, Any]:

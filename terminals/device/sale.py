@@ -7,21 +7,17 @@ an offline sale that is on disk), and PAID is said only of a write that was read
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 from purse.keys import KeyBundle, Role
 from purse.link import CardGone, CardLink, LinkError, SeveralCards
-from purse.procedures import (
-    CardDamaged,
-    ClassicDriver,
-    ForeignCard,
-    Outcome,
-    RawCard,
-    decode,
-    load_sector,
-    slot_write,
-)
+from purse.policy import Policy
+from purse.procedures import ClassicDriver, ForeignCard, Outcome, RawCard, load_sector, slot_write
 from purse.rules import Refusal
-from terminals.device import display, offline
+from terminals.device import client as talk
+from terminals.device import display
+from terminals.device.alone import Alone, Stop
 from terminals.device.cardwork import Work, carry_out
 from terminals.device.client import Client, NoAnswer, Rejected
 from terminals.device.clock import Clock
@@ -29,6 +25,7 @@ from terminals.device.closing import Closing, LeftOpen
 from terminals.device.config import Config
 from terminals.device.hotlist import Hotlist
 from terminals.device.journal import Journal
+from terminals.device.orders import Orders
 from terminals.device.store import JournalBroken
 from terminals.device.tapped import Ending, Order, Sold, Tapped, refused, stopped, torn
 from terminals.messages.signing import SignatureError, operation_text, unseal
@@ -36,10 +33,16 @@ from terminals.messages.wire import (
     ABANDONED,
     DebitRequest,
     OperationKey,
+    OutcomeReport,
     SightingRequest,
     TapAnswer,
     VoidRequest,
 )
+
+LEAST_S = 0.03
+"""Less than this is no second try."""
+PROBE_S = 5.0
+"""How often a disk that failed is tried."""
 
 
 class Sales:
@@ -48,10 +51,8 @@ class Sales:
     def __init__(
         self, config: Config, journal: Journal, client: Client, hotlist: Hotlist, clock: Clock
     ) -> None:
-        self.policy = config.policy
-        self.may_sell_offline = config.enrolled.may_sell_offline
+        self.orders = Orders(config)
         self.last: Sold | None = None
-        self._card_keys = config.card_keys
         self._seal_key = config.keys.seal
         self._journal = journal
         self._client = client
@@ -61,54 +62,75 @@ class Sales:
         self._asking = False
         self._closing = Closing(journal, hotlist, clock)
         self._left_open = LeftOpen(journal, self._closing, clock)
+        self._alone = Alone(self.orders, journal, hotlist, clock, self._closing)
+        self._probed_at = clock.mono()
+
+    @property
+    def policy(self) -> Policy:
+        """The bounds as they were heard last."""
+        return self.orders.policy
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why the next sale without the server would be refused, whatever the card; a broken disk stops every sale."""
+        return Stop.STORAGE if self._closing.late or self._journal.failing else self._alone.stop()
 
     # ------------------------------------------------------------------------------------------- what is asked
 
     def buy(self, link: CardLink, order: Order) -> Tapped:
         """Sell for ``order.fen`` to the card in the field."""
-        driver = ClassicDriver(link, self._card_keys)
+        driver = ClassicDriver(link, self.orders.card_keys)
         read = self._read(driver, order)
         if isinstance(read, Tapped):
             return read
+        key = self._begin(read.uid, order.fen, "sale")
+        if key is None:
+            return stopped()
         try:
-            key = self._journal.begin(uid=read.uid, fen=order.fen, what="sale", at_ms=self._clock.now_ms())
-            answer = self._ask(lambda: self._client.debit(self._debit(key, read, order)))
+            answer = self._ask(
+                lambda left_s: self._client.debit(self._debit(key, read, order), within_s=left_s)
+            )
             if answer is None:
-                return self._sell_offline(driver, read, order, key, asked=self._asking)
+                sold = self._alone.sell(read, order, key, asked=self._asking)
+                return sold if isinstance(sold, Tapped) else self._write(driver, sold)
             if isinstance(answer, Rejected):
                 return self._rejected(key, answer)
             return self._follow(link, read, answer, Work(key, read.uid, order.fen))
         except JournalBroken:
-            return stopped()
+            return self._stopped(key)
 
     def void(self, link: CardLink, sold: Sold) -> Tapped:
         """Take back a sale of this till, with its card in the field. Only the server can."""
-        driver = ClassicDriver(link, self._card_keys)
+        driver = ClassicDriver(link, self.orders.card_keys)
         read = self._read(driver, None)
         if isinstance(read, Tapped):
             return read
         if read.uid != sold.uid:
             return Tapped(Ending.OTHER_CARD, display.other_card(), sold.key, uid=read.uid)
+        key = self._begin(read.uid, sold.fen, "void")
+        if key is None:
+            return stopped()
         try:
-            key = self._journal.begin(uid=read.uid, fen=sold.fen, what="void", at_ms=self._clock.now_ms())
-            answer = self._ask(lambda: self._client.void(self._void(key, sold, read)), always=True)
+            answer = self._ask(
+                lambda left_s: self._client.void(self._void(key, sold, read), within_s=left_s), always=True
+            )
             if answer is None:
-                self._journal.end(key, "no_answer", report=ABANDONED)
+                self._closing.end(key, "no_answer", report=ABANDONED)
                 return Tapped(Ending.UNKNOWN, display.no_answer(), key, uid=read.uid)
             if isinstance(answer, Rejected):
                 return self._rejected(key, answer)
             return self._follow(link, read, answer, Work(key, read.uid, sold.fen, void=True))
         except JournalBroken:
-            return stopped()
+            return self._stopped(key)
 
     def balance(self, link: CardLink) -> Tapped:
         """An empty tap: show what card and book hold. Writes nothing."""
-        driver = ClassicDriver(link, self._card_keys)
+        driver = ClassicDriver(link, self.orders.card_keys)
         read = self._read(driver, None)
         if isinstance(read, Tapped):
             return read
-        request = SightingRequest(read, self._clock.now_ms(), self._journal.unreported())
-        answer = self._ask(lambda: self._client.sighting(request))
+        request = SightingRequest(read, self._clock.now_ms(), self._unreported())
+        answer = self._ask(lambda left_s: self._client.sighting(request, within_s=left_s))
         if isinstance(answer, TapAnswer):
             self._heard(answer)
             if answer.refusal is not None:
@@ -117,13 +139,13 @@ class Sales:
             return Tapped(
                 Ending.BALANCE, signal, card_fen=answer.card_fen, book_fen=answer.book_fen, uid=read.uid
             )
-        if not self._card_keys.holds(Role.MAC_SPEND):
+        if not self.orders.card_keys.holds(Role.MAC_SPEND):
             return Tapped(Ending.UNKNOWN, display.no_answer(), uid=read.uid)
-        return self._balance_of_card(read)
+        return self._alone.balance(read)
 
     def resume(self, link: CardLink, work: Work) -> Tapped:
         """A card was put back after a tear: finish the same key, if it is the same card."""
-        driver = ClassicDriver(link, work.keys or self._card_keys)
+        driver = ClassicDriver(link, work.keys or self.orders.card_keys)
         try:
             if driver.identify() != work.uid:
                 return Tapped(Ending.OTHER_CARD, display.other_card(), work.key, work=work)
@@ -139,8 +161,13 @@ class Sales:
         return Tapped(Ending.TORN, display.unfinished(), work.key, uid=work.uid)
 
     def tick(self) -> None:
-        """Stop waiting for cards that a power cut parted from their sale."""
+        """Stop waiting for cards that a power cut parted from their sale; see whether a failed disk is back."""
         self._left_open.tick()
+        if self.stop is Stop.STORAGE and self._clock.mono() - self._probed_at >= PROBE_S:
+            self._probed_at = self._clock.mono()
+            with suppress(JournalBroken):
+                self._closing.catch_up()
+                self._journal.probe()
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -176,16 +203,36 @@ class Sales:
 
     # ------------------------------------------------------------------------------------------------- online
 
-    def _ask(self, call: Callable[[], TapAnswer], *, always: bool = False) -> TapAnswer | Rejected | None:
+    def _begin(self, uid: bytes, fen: int, what: str) -> OperationKey | None:
+        """The key of this tap, on disk; None when the disk does not take it, or not yet the end of an earlier one."""
+        try:
+            self._closing.catch_up()
+            return self._journal.begin(uid=uid, fen=fen, what=what, at_ms=self._clock.now_ms())
+        except JournalBroken:
+            return None
+
+    def _stopped(self, key: OperationKey) -> Tapped:
+        """The disk failed under this key before its card was touched: what the server may have posted goes back."""
+        self._closing.end(key, "storage", report=ABANDONED)
+        return replace(stopped(), key=key)
+
+    def _ask(
+        self, call: Callable[[float], TapAnswer], *, always: bool = False
+    ) -> TapAnswer | Rejected | None:
         """Ask, and once more with the same key when no answer came. None: nothing that could be believed.
 
         A line that is known to be dead is not asked while the till can sell without it: the holder would only wait.
+        Nor is there a second try then when the first has used up the time.
         """
-        can_sell = offline.may_sell(self._card_keys, allowed=self.may_sell_offline)
+        can_sell = self._alone.allowed
         self._asking = always or self._client.up or not can_sell
+        until = self._clock.mono() + talk.TAP_S * (1 if can_sell and not always else 2)
         for _ in range(2 if self._asking else 0):
+            left_s = min(talk.TAP_S, until - self._clock.mono())
+            if left_s < LEAST_S:
+                break
             try:
-                return call()
+                return call(left_s)
             except NoAnswer:
                 continue
             except Rejected as error:
@@ -200,7 +247,7 @@ class Sales:
             fen=order.fen,
             at_ms=self._clock.now_ms(),
             pin=order.pin,
-            outcomes=self._journal.unreported(),
+            outcomes=self._unreported(),
         )
 
     def _void(self, key: OperationKey, sold: Sold, raw: RawCard) -> VoidRequest:
@@ -211,11 +258,20 @@ class Sales:
             of_seq=sold.key.seq,
             card=raw,
             at_ms=self._clock.now_ms(),
-            outcomes=self._journal.unreported(),
+            outcomes=self._unreported(),
         )
 
+    def _unreported(self) -> tuple[OutcomeReport, ...]:
+        """What could ride along; a disk that cannot tell keeps nobody from looking at a card."""
+        try:
+            return self._journal.unreported()
+        except JournalBroken:
+            return ()
+
     def _heard(self, answer: TapAnswer) -> None:
-        self._journal.reported(answer.recorded)
+        """Note which outcomes arrived. One that is not noted is reported again, which is harmless."""
+        with suppress(JournalBroken):
+            self._journal.reported(answer.recorded)
 
     def _follow(self, link: CardLink, raw: RawCard, answer: TapAnswer, work: Work) -> Tapped:
         """Do on the card what a verified answer says; a refusal may carry healing writes too."""
@@ -231,7 +287,7 @@ class Sales:
         if answer.refusal is None:
             return self._write(driver, work)
         report = carry_out(driver, work).value if work.left else None
-        self._journal.end(work.key, answer.refusal.value, report=report)
+        self._closing.end(work.key, answer.refusal.value, report=report)
         return refused(answer.refusal, answer=answer, key=work.key, fen=work.fen, uid=raw.uid)
 
     def _borrow(self, key: OperationKey, raw: RawCard, answer: TapAnswer) -> KeyBundle:
@@ -250,84 +306,15 @@ class Sales:
                 )
             except SignatureError:
                 continue  # the write will be refused by the card for want of a key, which is certain
-            return self._card_keys.with_sector_key(raw.uid, load_sector(), Role.LOAD, sector_key)
-        return self._card_keys
+            return self.orders.card_keys.with_sector_key(raw.uid, load_sector(), Role.LOAD, sector_key)
+        return self.orders.card_keys
 
     def _rejected(self, key: OperationKey, error: Rejected) -> Tapped:
         """The server refuses the request itself (a revoked terminal, a fault of ours): nothing moved."""
-        self._journal.end(key, "rejected", report=ABANDONED)
+        self._closing.end(key, "rejected", report=ABANDONED)
         if error.status in (401, 403):
             return refused(Refusal.TERMINAL_RIGHT, key=key)
         return Tapped(Ending.UNKNOWN, display.no_answer(), key)
-
-    # ------------------------------------------------------------------------------------------------ offline
-
-    def _sell_offline(
-        self, driver: ClassicDriver, raw: RawCard, order: Order, key: OperationKey, *, asked: bool
-    ) -> Tapped:
-        """The same key without the server, where the rules allow it; else the sale is given up."""
-        day, now_ms = self._clock.day(), self._clock.now_ms()
-        stop = self._offline_stop(key, asked=asked)
-        if stop is not None:
-            return stop
-        try:
-            purse = decode(raw, self._card_keys)
-        except (ForeignCard, CardDamaged) as error:
-            refusal = Refusal.FOREIGN_CARD if isinstance(error, ForeignCard) else Refusal.UNREADABLE
-            return self._give_up_offline(key, refusal, asked=asked, uid=raw.uid)
-        verdict = offline.refusal(
-            purse,
-            order.fen,
-            day=day,
-            now_ms=now_ms,
-            journal=self._journal,
-            hotlist=self._hotlist,
-            policy=self.policy,
-        )
-        if verdict is not None:
-            return self._give_up_offline(
-                key, verdict, asked=asked, uid=raw.uid, fen=order.fen, card_fen=purse.card_fen
-            )
-        plan = offline.plan(purse, raw, order.fen, key=key, day=day, keys=self._card_keys)
-        self._journal.offline(key, plan.sale, plan.write, day)
-        work = Work(
-            key, raw.uid, order.fen, asked=asked, plan=plan, left=[plan.write], card_fen=plan.card_fen
-        )
-        return self._write(driver, work)
-
-    def _offline_stop(self, key: OperationKey, *, asked: bool) -> Tapped | None:
-        """Why this till sells nothing offline now, whatever the card; the key is closed then."""
-        if not offline.may_sell(self._card_keys, allowed=self.may_sell_offline):
-            signal, refusal = display.no_answer(), Refusal.OFFLINE_STOPPED
-        elif self._clock.wrong:
-            signal, refusal = display.clock_wrong(), Refusal.OFFLINE_STOPPED
-        else:
-            return None
-        self._journal.end(key, refusal.value, report=ABANDONED if asked else None)
-        return Tapped(Ending.UNKNOWN if asked else Ending.REFUSED, signal, key, refusal)
-
-    def _give_up_offline(
-        self, key: OperationKey, refusal: Refusal, *, asked: bool, uid: bytes, fen: int = 0, card_fen: int = 0
-    ) -> Tapped:
-        """Not sold offline. If the server was asked, it takes back what it may have posted."""
-        self._journal.end(key, refusal.value, report=ABANDONED if asked else None)
-        if refusal is Refusal.OFFLINE_STOPPED:
-            return Tapped(
-                Ending.UNKNOWN if asked else Ending.REFUSED, display.no_answer(), key, refusal, uid=uid
-            )
-        signal = display.refused(refusal, fen=fen, funds_fen=card_fen)
-        return Tapped(Ending.REFUSED, signal, key, refusal, card_fen=card_fen, uid=uid)
-
-    def _balance_of_card(self, raw: RawCard) -> Tapped:
-        try:
-            purse = decode(raw, self._card_keys)
-        except ForeignCard:
-            return refused(Refusal.FOREIGN_CARD, uid=raw.uid)
-        except CardDamaged:
-            return refused(Refusal.UNREADABLE, uid=raw.uid)
-        today_fen = purse.spent_on(self._clock.day())
-        signal = display.balance(purse.card_fen, today_fen=today_fen, limit_fen=purse.day_limit_fen)
-        return Tapped(Ending.BALANCE, signal, card_fen=purse.card_fen, uid=raw.uid)
 
     # ---------------------------------------------------------------------------------------------- the card
 
@@ -363,19 +350,14 @@ class Sales:
         return Tapped(ending, signal, work.key, card_fen=card_fen, book_fen=work.book_fen, uid=work.uid)
 
     def _end(self, work: Work, outcome: Outcome, *, given_up: bool = False) -> None:
-        """Close the key in the journal. ``given_up``: certainly nothing was written, the server takes its debit back.
-
-        When the disk fails only now, the key stays open and is resolved or reported at the next start.
-        """
-        try:
-            if work.plan is None:
-                self._closing.online(work.key, outcome, given_up=given_up)
-            else:
-                self._closing.offline(work.key, work.plan.sale, outcome, asked=work.asked)
-            if outcome is Outcome.CONFIRMED and work.spend_seq:
+        """Close the key. ``given_up``: certainly nothing was written, and the server takes its debit back."""
+        if work.plan is None:
+            self._closing.online(work.key, outcome, given_up=given_up)
+        else:
+            self._closing.offline(work.key, work.plan.sale, outcome, asked=work.asked)
+        if outcome is Outcome.CONFIRMED and work.spend_seq:
+            with suppress(JournalBroken):
                 self._hotlist.saw(work.uid, work.spend_seq)
-        except JournalBroken:
-            return
 
 
 def _is_gone(driver: ClassicDriver, uid: bytes) -> bool:

@@ -27,6 +27,8 @@ from terminals.messages.records import RecordKind
 
 T = TypeVar("T")
 
+GREET_S = 1.0
+"""How long the first word of the server may take before the till begins without it."""
 LOOK_S = 0.03
 """How long one look at the reader or at the queue takes at most."""
 
@@ -61,10 +63,11 @@ class Parts:
         try:
             store = journal_at()
             journal = Journal(store, terminal=config.terminal, key=config.keys.jrnl, now_ms=clock.now_ms())
-            clock.not_before(journal.newest_ms())
             hotlist = Hotlist(store, config.keys.hot)
+            clock.not_before(max(journal.newest_ms(), hotlist.kept.checked_ms or 0))
             journal.note(RecordKind.BOOT, clock.clocks(), hotlist.kept.version)
             client = Client(wire, Identity(config.terminal, config.epoch, journal.boot), config.keys, clock)
+            client.rebooted = lambda boot: journal.reboot(boot, clock.clocks(), hotlist.kept.version)
             sales = Sales(config, journal, client, hotlist, clock)
         except JournalBroken as error:
             identity = Identity(config.terminal, config.epoch, clock.now_ms())
@@ -115,10 +118,9 @@ class Station:
         self._listeners.append(listener)
 
     def start(self) -> None:
-        """Look for the server, then begin."""
+        """Begin. A server that is there is found before the first card; one that is not is not waited for."""
         if self.parts.background is not None:
-            self.parts.background.greet()
-            self.parts.background.start()
+            self.parts.background.start(within_s=GREET_S)
         self._line = self.parts.line()
         self._thread.start()
 

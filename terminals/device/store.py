@@ -6,7 +6,7 @@ loses acknowledged records).
 
 from __future__ import annotations
 
-import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -79,6 +79,8 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self.failing = False
+        """Whether the last write, or a read since, went wrong."""
         try:
             self._connection = _open(path)
         except (sqlite3.Error, OSError) as error:
@@ -96,7 +98,9 @@ class Store:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self.failing = False
             except sqlite3.Error as error:
+                self.failing = True
                 self._roll_back()
                 raise JournalBroken(str(error)) from error
             except BaseException:
@@ -112,14 +116,20 @@ class Store:
             try:
                 yield self._connection
             except sqlite3.Error as error:
+                self.failing = True
                 raise JournalBroken(str(error)) from error
 
     def free_mb(self) -> int:
         """Free space where the journal lives, in MiB."""
-        if not hasattr(os, "statvfs"):
+        try:
+            return shutil.disk_usage(self.path.parent).free >> 20
+        except OSError:
             return 0
-        found = os.statvfs(self.path.parent)
-        return found.f_bavail * found.f_frsize >> 20
+
+    def probe(self) -> None:
+        """Find out whether the disk takes writes again. Raises ``JournalBroken``."""
+        with self.writing() as db:
+            db.execute("UPDATE journal SET last_boot = last_boot")
 
     def close(self) -> None:
         """Fold the WAL back and let go of the file."""

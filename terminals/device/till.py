@@ -14,6 +14,7 @@ from purse.link import CardLink
 from purse.money import MAX_AMOUNT_FEN
 from purse.rules import Refusal
 from terminals.device import display
+from terminals.device.alone import Stop, stop_words
 from terminals.device.cardwork import Work
 from terminals.device.clock import Clock
 from terminals.device.display import Beep, Face, Signal, Sound, Words
@@ -309,7 +310,15 @@ class Till:
 
     def _idle_face(self) -> Face:
         online, unsent = self._line()
-        return display.idle(self._clock.local(), name=self._name, online=online, unsent=unsent)
+        stop = self._sales.stop if self._sales is not None else Stop.STORAGE
+        told = stop is Stop.STORAGE or (stop is not None and not online)
+        return display.idle(
+            self._clock.local(),
+            name=self._name,
+            online=online,
+            unsent=unsent,
+            stopped=stop_words(stop) if stop is not None and told else None,
+        )
 
     def _forget(self) -> None:
         self._drop_pin()

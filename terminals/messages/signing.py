@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from terminals.messages.strictjson import dumps
+from terminals.messages.strictjson import dumps, loads
 
 SCHEME: Final = "ECARD-HMAC-SHA256"
 REQUEST_HEADER: Final = "Authorization"
@@ -181,6 +181,21 @@ def unseal(key: bytes, *, uid: bytes, sector: int, operation: str, sealed: str) 
         raise SignatureError("the sealed key is not for this use") from error
 
 
+def seal_keys(key: bytes, keys: Mapping[str, Any], *, terminal: int, epoch: int, nonce: bytes) -> str:
+    """Hide a bundle of card keys on its way to one terminal: as ``seal``, with its canonical JSON as the text."""
+    return (nonce + AESGCM(key).encrypt(nonce, dumps(dict(keys)), _keys_context(terminal, epoch))).hex()
+
+
+def unseal_keys(key: bytes, sealed: str, *, terminal: int, epoch: int) -> dict[str, Any]:
+    """The bundle again. Raises ``SignatureError`` when it was meant for another terminal or epoch."""
+    try:
+        raw = bytes.fromhex(sealed)
+        nonce, text = raw[:SEAL_NONCE_BYTES], raw[SEAL_NONCE_BYTES:]
+        return loads(AESGCM(key).decrypt(nonce, text, _keys_context(terminal, epoch)))
+    except (InvalidTag, ValueError) as error:
+        raise SignatureError("the sealed keys are not for this terminal") from error
+
+
 def operation_text(terminal: int, journal: str, seq: int) -> str:
     """The whole operation key as text, as it is bound into a sealed key."""
     return f"{terminal}-{journal}-{seq}"
@@ -218,6 +233,10 @@ def _request_mac(keys: TerminalKeys, request: Request, stamp: Stamp) -> bytes:
 def _response_mac(keys: TerminalKeys, nonce: bytes, status: int, body: bytes, at_ms: int) -> bytes:
     text = _framed(_VERSION, nonce, str(status).encode(), str(at_ms).encode(), sha256(body).digest())
     return hmac.digest(keys.resp, text, "sha256")
+
+
+def _keys_context(terminal: int, epoch: int) -> bytes:
+    return _framed(b"card-keys", str(terminal).encode(), str(epoch).encode())
 
 
 def _seal_context(uid: bytes, sector: int, operation: str) -> bytes:

@@ -18,6 +18,7 @@ HOTLIST_PAGE = 2_000
 LAST_SEEN_MAX = 5_000
 
 NAME_MAX = 200
+SEALED_MAX = 4_000
 
 
 def policy_to_json(policy: Policy) -> dict[str, Any]:
@@ -190,6 +191,23 @@ class HeartbeatAnswer:
             policy=parse_policy(take.raw("policy")),
         )
         return take.done(found)
+
+
+@dataclass(frozen=True, slots=True)
+class KeysAnswer:
+    """The card keys that go with this terminal's present rights; ``sealed`` as in ``signing.seal_keys``."""
+
+    sealed: str = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"sealed"}``."""
+        return {"sealed": self.sealed}
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> KeysAnswer:
+        """Inverse of ``to_json``."""
+        take = Taker(data, "answer")
+        return take.done(cls(take.text("sealed", SEALED_MAX)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ server can derive again at any time but never stores.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from typing import Final
 
 from django.db import transaction
@@ -18,10 +19,14 @@ from django.db.models import F
 from accounts.actors import Actor
 from accounts.services.audit import Deed, record
 from purse.policy import Policy
-from terminals.messages.upkeep import EnrolAnswer
+from terminals.messages.signing import SEAL_NONCE_BYTES, TerminalKeys, seal_keys
+from terminals.messages.upkeep import EnrolAnswer, KeysAnswer
 from terminals.models import EnrolmentCode, SecurityEventKind, Terminal, TerminalContact
 from terminals.services import events, rights
 from terminals.services.keyring import Keyring
+from terminals.services.registry import Machine
+
+_log = logging.getLogger("ecard.terminals")
 
 CODE_BYTES: Final = 16
 CODE_LIFETIME: Final = timedelta(hours=24)
@@ -113,6 +118,16 @@ def enrol(code: str, *, source: str, keyring: Keyring, policy: Policy, now: date
         may_sell_offline=found.may_sell_offline,
         policy=policy,
         server_ms=int(now.timestamp() * 1000),
+    )
+
+
+def hand_keys(machine: Machine, keys: TerminalKeys, *, keyring: Keyring) -> KeysAnswer:
+    """The card keys that this machine may have now, sealed for it alone; a till may have learnt to sell offline."""
+    bundle = rights.card_keys(machine.kind, may_sell_offline=machine.may_sell_offline, every_key=keyring.card)
+    _log.info("terminal.keys_handed", extra={"terminal": machine.id, "roles": sorted(bundle.keys)})
+    nonce = token_bytes(SEAL_NONCE_BYTES)
+    return KeysAnswer(
+        seal_keys(keys.seal, bundle.to_json(), terminal=machine.id, epoch=machine.epoch, nonce=nonce)
     )
 
 

@@ -24,6 +24,7 @@ class Call(StrEnum):
     JOB_PROGRESS = "job_progress"
     JOB_CARD = "job_card"
     JOB_RESULT = "job_result"
+    KEYS = "keys"
 
 
 _ALWAYS: Final = frozenset({Call.HEARTBEAT, Call.SIGHTING})

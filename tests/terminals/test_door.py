@@ -252,7 +252,7 @@ def test_a_terminal_made_from_an_older_master_still_works(server):
 @pytest.mark.parametrize(
     ("kind", "allowed"),
     [
-        ("till", {"debit", "void", "sighting", "outcomes", "upload", "heartbeat", "hotlist"}),
+        ("till", {"debit", "void", "sighting", "outcomes", "upload", "heartbeat", "hotlist", "keys"}),
         ("desk", {"sighting", "outcomes", "heartbeat", "hotlist"}),
         ("kiosk", {"sighting", "outcomes", "heartbeat"}),
         ("query_kiosk", {"sighting", "heartbeat"}),
@@ -262,8 +262,8 @@ def test_a_terminal_made_from_an_older_master_still_works(server):
 def test_each_kind_of_terminal_may_make_its_own_calls_only(server, kind, allowed):
     box = make_box(server, kind=kind)
 
-    calls = ["debit", "void", "sighting", "outcomes", "upload", "heartbeat", "hotlist"]
-    replies = {call: box.call(call, {}) for call in calls}
+    calls = ["debit", "void", "sighting", "outcomes", "upload", "heartbeat", "hotlist", "keys"]
+    replies = {call: box.call(call, {"odd": 1}) for call in calls}
 
     assert {call for call, reply in replies.items() if reply.status != 403} == allowed
     assert all(reply.body["error"] == "malformed" for call, reply in replies.items() if call in allowed)

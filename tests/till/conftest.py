@@ -1,9 +1,20 @@
-"""A fresh university and a till in it."""
+"""A fresh university and a till in it; or the real server and a till that was enrolled there."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from accounts.actors import Actor
+from accounts.wiring import now as present
+from terminals.api import wiring
+from terminals.device import __main__ as program
+from terminals.device import client
+from terminals.services import enrolment
+from terminals.services.keyring import Keyring
+from terminals.services.registry import Registry
+from tests.campus import KEYS, make_campus
 from tests.till.bench import Bench
 from tests.till.university import Served, University
 
@@ -23,5 +34,29 @@ def served(university):
 @pytest.fixture
 def bench(tmp_path, university, served):
     bench = Bench(tmp_path, university, served)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def till(live_server, monkeypatch, tmp_path):
+    """A till that was enrolled at the real server with a one-time code."""
+    registry = Registry()
+    keyring = Keyring(masters={1: b"t" * 32}, card=KEYS)
+    monkeypatch.setattr(wiring, "keyring", lambda: keyring)
+    monkeypatch.setattr(wiring, "registry", lambda: registry)
+    campus, merchant = make_campus()
+    wanted = enrolment.NewTerminal(
+        name_zh="7号", kind="till", campus_id=campus.pk, merchant_id=merchant.pk, may_sell_offline=True
+    )
+    issued = enrolment.register(wanted, actor=Actor.system("test"), now=present())
+    path = tmp_path / "till.json"
+    call = ["till", "--server", live_server.url, "--config", str(path), "--enrol", issued.code]
+    assert program.main(call) == 0
+    monkeypatch.setattr(
+        client, "TAP_S", 3.0
+    )  # a shared machine may be slow; time-outs have tests of their own
+    bench = Bench(tmp_path, SimpleNamespace(config=None), SimpleNamespace(url=live_server.url), KEYS)
+    assert bench.parts.client.up
     yield bench
     bench.close()

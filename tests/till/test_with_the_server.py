@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
-from accounts.actors import Actor
 from purse.rules import Refusal
-from terminals.api import wiring
 from terminals.device import __main__ as program
 from terminals.device import client
 from terminals.device.reader.tearing import Tear
 from terminals.device.tapped import Ending
 from terminals.models import UploadedRecord
-from terminals.services import enrolment
-from terminals.services.keyring import Keyring
-from terminals.services.registry import Registry
 from tests import faults
-from tests.campus import KEYS, make_campus, make_person
-from tests.till.bench import Bench, ended
+from tests.campus import make_person
+from tests.till.bench import ended
 
 SALE, HELD = 5_50, 28_40
 READS = 9
-
-
-@pytest.fixture
-def till(live_server, monkeypatch, tmp_path):
-    """A till that was enrolled at the real server with a one-time code."""
-    registry = Registry()
-    keyring = Keyring(masters={1: b"t" * 32}, card=KEYS)
-    monkeypatch.setattr(wiring, "keyring", lambda: keyring)
-    monkeypatch.setattr(wiring, "registry", lambda: registry)
-    campus, merchant = make_campus()
-    wanted = enrolment.NewTerminal(
-        name_zh="7号", kind="till", campus_id=campus.pk, merchant_id=merchant.pk, may_sell_offline=True
-    )
-    issued = enrolment.register(wanted, actor=Actor.system("test"), now=enrolment_time())
-    path = tmp_path / "till.json"
-    call = ["till", "--server", live_server.url, "--config", str(path), "--enrol", issued.code]
-    assert program.main(call) == 0
-    monkeypatch.setattr(
-        client, "TAP_S", 3.0
-    )  # a shared machine may be slow; time-outs have tests of their own
-    bench = Bench(tmp_path, SimpleNamespace(config=None), SimpleNamespace(url=live_server.url), KEYS)
-    assert bench.parts.client.up
-    yield bench
-    bench.close()
-
-
-def enrolment_time():
-    from accounts.wiring import now
-
-    return now()
 
 
 def holder(till, fen=HELD, **changes):

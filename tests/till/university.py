@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -41,6 +41,7 @@ from purse.procedures import (
     spend_image,
 )
 from purse.rules import DebitFacts, Pin, Refusal, Standing, refuse_debit, refuse_standing
+from terminals.device.clock import CHINA
 from terminals.device.reader.field import Field
 from terminals.device.reader.model import ClassicCard
 from terminals.messages import strictjson
@@ -49,11 +50,13 @@ from terminals.messages.signing import (
     REQUEST_HEADER,
     RESPONSE_HEADER,
     Request,
+    Stamp,
     TerminalKeys,
     document_genuine,
     operation_text,
     parse_authorization,
     seal,
+    seal_keys,
     sign_response,
     terminal_secret,
     verify_request,
@@ -64,6 +67,7 @@ from terminals.messages.upkeep import (
     HeartbeatRequest,
     HotlistAnswer,
     HotlistRequest,
+    KeysAnswer,
 )
 from terminals.messages.wire import (
     DebitRequest,
@@ -77,7 +81,7 @@ from terminals.messages.wire import (
 TERMINAL, EPOCH = 7, 1
 MASTER = bytes(range(32))
 CARD_KEYS = KeyBundle.from_master(1, bytes(range(32, 64)))
-TODAY = date(2026, 11, 23)
+TODAY = datetime.now(CHINA).date()
 WRONG_PINS = 3
 
 
@@ -129,6 +133,9 @@ class University:
     reject: int = 0
     """A signed status to answer with, instead of acting."""
     deaf_s: float = 0.0
+    contact: tuple[int, int] = (0, 0)
+    """The highest (boot, seq) that was heard."""
+    replays: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # -- setting up -----------------------------------------------------------------------------------------
@@ -195,7 +202,23 @@ class University:
                     seen=(),
                     seen_until_ms=asked.seen_since_ms,
                 ).to_json()
+            case "keys":
+                return KeysAnswer(self.sealed_keys()).to_json()
         raise KeyError(name)
+
+    def sealed_keys(self) -> str:
+        roles = OFFLINE_TILL if self.offline else ONLINE_TILL
+        bundle = CARD_KEYS.only(roles).to_json()
+        nonce = len(self.calls).to_bytes(12, "big")
+        return seal_keys(_terminal_keys().seal, bundle, terminal=TERMINAL, epoch=EPOCH, nonce=nonce)
+
+    def heard_before(self, stamp: Stamp) -> dict[str, Any] | None:
+        """The answer to a request that is not newer than all before it."""
+        if (stamp.boot, stamp.seq) > self.contact:
+            self.contact = (stamp.boot, stamp.seq)
+            return None
+        self.replays += 1
+        return {"error": "replay", "message": "", "retry": True, "last_boot": self.contact[0]}
 
     @property
     def hot_version(self) -> int:
@@ -471,8 +494,10 @@ class _Handler(BaseHTTPRequestHandler):
             university.calls.append(name)
             university.bodies.append(body)
             time.sleep(university.deaf_s)
-            status, message = 200, {}
-            if university.reject:
+            status, message = 200, university.heard_before(stamp)
+            if message:
+                status = 401
+            elif university.reject:
                 status, message = university.reject, {"error": "refused", "message": "拒绝", "retry": False}
             else:
                 message = university.answer(name, body)
