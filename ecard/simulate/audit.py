@@ -194,8 +194,9 @@ def _charges() -> dict[uuid.UUID, Charged]:
         charged = found.setdefault(key, Charged(number, -change_fen))
         charged.times += 1
         by_entry[entry] = key
-    for entry in Entry.objects.filter(reverses__isnull=False).values_list("reverses", flat=True):
-        found[by_entry[entry]].taken_back += 1
+    for reversed_id in Entry.objects.filter(reverses__isnull=False).values_list("reverses", flat=True):
+        if reversed_id in by_entry:
+            found[by_entry[reversed_id]].taken_back += 1
     return found
 
 

@@ -67,19 +67,17 @@ class Plan:
     minutes: float
     seed: int
     folder: Path
-    faults: bool = False
+    odds: Odds = FAIR
     pace_s: float = 1.0
-    application: str = "ecard.wsgi:application"
-    """What the server runs; tests plant their bugs here."""
     fates: tuple[Fate, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fates", self._fates())
 
     @property
-    def odds(self) -> Odds:
-        """How often things go wrong."""
-        return FAULTY if self.faults else FAIR
+    def faults(self) -> bool:
+        """Whether anything is to go wrong at all."""
+        return self.odds != FAIR
 
     def chance(self, *who: object) -> random.Random:
         """The decisions of one actor."""

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import quantiles
-from typing import Any
 
 from accounts.models import Account
 from ecard.simulate import campus
@@ -67,7 +65,7 @@ class Run:
         self.plan = plan
         self.notes = Notes()
         self.world = World(now - SILENCE)
-        self.server = Server(self.world, plan.application, plan.folder / "server.log")
+        self.server = Server(self.world, plan.folder / "server.log")
         self._say = say
         self._reconciled: list[Outcome] = []
         self._broken_off = False
@@ -98,14 +96,7 @@ class Run:
     def _days(self) -> Played:
         seconds = self.plan.minutes * 60
         self._shift("day 1", seconds * FIRST_DAY, self.incidents.first_day())
-        self.world.skip(NIGHT)
-        self._compare("first night")
-        self.world.skip(SILENCE - NIGHT)
-        self.server.restart()
-        self.notes.marks.append((time.monotonic(), "six_days"))
-        for stall in self._in_touch():
-            stall.network(up=True)
-        self._compare("six days later")
+        self._six_days_pass()
         second = self.incidents.second_day()
         if self.plan.faults:
             second.append(Incident(0.6, self._server_dies))
@@ -134,6 +125,20 @@ class Run:
             selling_s=self._selling_s,
             broken_off=self._broken_off,
         )
+
+    def _six_days_pass(self) -> None:
+        """Nobody sells for six days; then all tills but the silent ones are heard of again, and cron runs."""
+        for stall in self.stalls:
+            stall.network(up=False)
+        self.world.skip(NIGHT)
+        self._compare("first night")
+        self.world.skip(SILENCE - NIGHT)
+        self.server.restart()
+        self.notes.marks.append((time.monotonic(), "six_days"))
+        for stall in self.stalls:
+            if not stall.cut_off_for_good:
+                stall.network(up=True)
+        self._compare("six days later")
 
     def _shift(self, name: str, seconds: float, incidents: list[Incident]) -> None:
         """Let all tills sell for so long. Ctrl-C ends the selling, not the sums."""
@@ -187,9 +192,6 @@ class Run:
         opened = {kind.value: count for kind, count in outcome.opened.items()}
         self._say(f"{name}: compared {outcome.compared}, levelled {outcome.levelled}, cases {opened}")
 
-    def _in_touch(self) -> list[Stall]:
-        return [stall for stall in self.stalls if not stall.cut_off_for_good]
-
     def _drain(self) -> int:
         """Let every till hand over what it has; returns how many could not."""
         self._say("draining uploads")
@@ -198,7 +200,9 @@ class Run:
         for stall in left:
             stall.cut_off_for_good = False
         for _ in range(DRAIN_ROUNDS):
-            left = [stall for stall in left if not stall.drain()]
+            left = [
+                stall for stall in left if not stall.drain(shut_out=stall.number in self.notes.revoked_at_s)
+            ]
             if not left:
                 break
             time.sleep(0.1)
@@ -240,42 +244,3 @@ class Run:
             f"  offline {item.offline_fen / 100:.2f}  late {item.late_fen / 100:.2f}  cases {item.cases}"
             f"  faults {self.notes.faults.total()}"
         )
-
-
-def percentiles(times_s: list[float]) -> dict[str, float]:
-    """p50 and p99 in milliseconds; zeros when there is nothing to tell."""
-    if len(times_s) < 2:
-        return {"p50_ms": 0.0, "p99_ms": 0.0}
-    cuts = quantiles(times_s, n=100)
-    return {"p50_ms": round(cuts[49] * 1000, 1), "p99_ms": round(cuts[98] * 1000, 1)}
-
-
-def summary(played: Played) -> dict[str, Any]:
-    """The run in one JSON object (docs/simulation.md)."""
-    notes, audit = played.notes, played.audit
-    by_ending = Counter(seen.ending.value for seen in notes.taps)
-    opened: Counter[str] = Counter()
-    for outcome in played.reconciled:
-        opened.update({kind.value: count for kind, count in outcome.opened.items()})
-    return {
-        "ok": played.ok,
-        "seed": played.plan.seed,
-        "tills": played.plan.tills,
-        "cards": played.plan.cards,
-        "selling_s": round(played.selling_s, 1),
-        "taps": dict(by_ending),
-        "taps_per_s": round(len(notes.taps) / played.selling_s, 1) if played.selling_s else 0.0,
-        "refusals": dict(Counter(seen.refusal for seen in notes.taps if seen.refusal)),
-        "online": percentiles([seen.took_s for seen in notes.taps if seen.ending is Ending.PAID]),
-        "offline": percentiles([seen.took_s for seen in notes.taps if seen.ending is Ending.PAID_OFFLINE]),
-        "faults": dict(notes.faults),
-        "healed_by_the_same_card": notes.healed,
-        "uploaded_again": dict(notes.answers),
-        "audit": {"counts": dict(audit.counts), "fen": dict(audit.fen), "broken": audit.broken},
-        "frozen": dict(played.frozen),
-        "levelled": sum(outcome.levelled for outcome in played.reconciled),
-        "cases_opened": dict(opened),
-        "cases_open": dict(played.cases),
-        "undrained": played.undrained,
-        "verify": played.verdict.to_json(),
-    }

@@ -145,15 +145,19 @@ class Stall:
             rest.unlink()
         self.start()
 
-    def drain(self) -> bool:
-        """Hand over all that waits; True when nothing is left to upload or to report."""
+    def drain(self, *, shut_out: bool) -> bool:
+        """Hand over all that waits; True when nothing is left to upload or to report.
+
+        Of a revoked till nobody hears outcomes any more, only its records are kept.
+        """
         self.odds = self.wire.odds = FAIR
         self.network(up=True)
         self.till.tick()
         background, journal = self.parts.background, self.parts.journal
         if background is None or journal is None:
             return False
-        return background.upload_now() and not journal.unsent(1) and not journal.unreported()
+        done = background.upload_now() and not journal.unsent(1)
+        return done and (shut_out or not journal.unreported())
 
     # -------------------------------------------------------------------------------------------- customers
 

@@ -20,6 +20,8 @@ from ecard.lifetime import bound
 
 READY_S = 30.0
 STOP_S = 15.0
+APPLICATION = "ecard.wsgi:application"
+"""What the server runs; tests plant their bugs here."""
 
 
 class World:
@@ -50,9 +52,8 @@ class World:
 class Server:
     """The site on the present database, at the campus's time (``ECARD_NOW``), always at one port; it logs to a file."""
 
-    def __init__(self, world: World, application: str, log: Path) -> None:
+    def __init__(self, world: World, log: Path) -> None:
         self._world = world
-        self._application = application
         self._log = log
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,7 +68,7 @@ class Server:
         command = [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
             *("--port", str(self.port), "--workers", str(os.cpu_count() or 1), "--blocking-threads", "8"),
-            *("--log-level", "error", self._application),
+            *("--log-level", "error", APPLICATION),
         ]
         environment = os.environ | {
             "DATABASE_URL": database_url(),

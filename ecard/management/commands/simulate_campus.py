@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from accounts.models import Account
 from ecard.demo.stage import NotReady
-from ecard.simulate import campus
-from ecard.simulate.plan import Plan
-from ecard.simulate.run import Run, summary
+from ecard.simulate import campus, report
+from ecard.simulate.plan import FAIR, FAULTY, Plan
+from ecard.simulate.run import Run
+from ecard.simulate.summary import lines, summary
 
 
 class Command(BaseCommand):
@@ -34,7 +35,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--faults", action="store_true")
         parser.add_argument("--json", action="store_true")
-        parser.add_argument("--report", type=Path, help="default: var/simulate/seed-N.html")
+        parser.add_argument("--folder", type=Path, default=settings.BASE_DIR / "var" / "simulate")
+        parser.add_argument("--report", type=Path, help="default: FOLDER/seed-N.html")
         parser.add_argument(
             "--here", action="store_true", help="use the configured database, which must be empty"
         )
@@ -45,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError("只在演示环境中可用 (ECARD_DEMO=1)")
         if tills < 1 or minutes <= 0 or options["pace"] <= 0:
             raise CommandError("--tills, --minutes and --pace are positive")
-        folder = settings.BASE_DIR / "var" / "simulate" / f"seed-{seed}"
+        folder = options["folder"] / f"seed-{seed}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         plan = Plan(
@@ -54,7 +56,7 @@ class Command(BaseCommand):
             minutes=minutes,
             seed=seed,
             folder=folder,
-            faults=options["faults"],
+            odds=FAULTY if options["faults"] else FAIR,
             pace_s=options["pace"],
         )
         if options["here"]:
@@ -66,8 +68,16 @@ class Command(BaseCommand):
             played = Run(plan, now=timezone.now(), say=self._say).play()
         except NotReady as problem:
             raise CommandError(str(problem)) from problem
+        except KeyboardInterrupt:
+            self._say("ended; nothing was compared")
+            raise SystemExit(130) from None
         found = summary(played)
-        self.stdout.write(json.dumps(found, ensure_ascii=False, indent=1))
+        page = options["report"] or folder.with_suffix(".html")
+        report.write(page, played, found)
+        if options["json"]:
+            self.stdout.write(json.dumps(found, ensure_ascii=False, indent=1))
+        else:
+            self.stdout.write("\n".join([*lines(found), f"report     {page}"]))
         if not played.ok:
             raise SystemExit(1)
 

@@ -1,0 +1,259 @@
+"""The campus simulation: it finds nothing where nothing is wrong, and finds it where something is."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections import Counter
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ecard.management.commands import simulate_campus
+from ecard.simulate import audit, drawing, world
+from ecard.simulate.notes import Notes, Sale
+from ecard.simulate.plan import FAIR, FAULTY, Plan
+from ecard.simulate.run import Run
+from ecard.simulate.summary import summary
+from tests import faults
+from tests.campus import NOON, make_person
+
+KEY = uuid.UUID(int=7)
+OTHER = uuid.UUID(int=8)
+
+
+def plan(tmp_path, **changes):
+    return Plan(
+        **{"tills": 3, "cards": 24, "minutes": 0.2, "seed": 1, "folder": tmp_path, "pace_s": 0.25} | changes
+    )
+
+
+def play(tmp_path, **changes):
+    (tmp_path / "wallet").mkdir(parents=True)
+    said = []
+    played = Run(plan(tmp_path, **changes), now=NOON, say=said.append).play()
+    return played, summary(played), said
+
+
+def everything_wrong(found):
+    return [*found["audit"]["broken"], *found["verify"]["broken"]] + ["undrained"] * found["undrained"]
+
+
+# ------------------------------------------------------------------------------------------- whole runs
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_small_campus_under_every_fault_adds_up(tmp_path):
+    _, found, said = play(tmp_path, odds=FAULTY)
+
+    faults.report("SIM", sum(found["faults"].values()), len(everything_wrong(found)))
+    assert not everything_wrong(found)
+    assert found["ok"]
+    assert {"tear", "silent_till", "wiped", "loss_in_flight", "server_killed"} <= set(found["faults"])
+    assert found["taps"]["paid"] > 20
+    assert found["taps"]["paid_offline"] > 5
+    assert any(line.startswith("six days later") for line in said)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_forgets_keys_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(world, "APPLICATION", "tests.house.planted_simulate:application")
+    monkeypatch.setattr(simulate_campus, "FAULTY", replace(FAIR, lost_answer=0.2))
+    out = StringIO()
+
+    with pytest.raises(SystemExit) as ended:
+        call_command(
+            "simulate_campus",
+            *("--tills=2", "--cards=16", "--minutes=0.1", "--pace=0.15", "--faults", "--here", "--json"),
+            f"--folder={tmp_path}",
+            stdout=out,
+            stderr=StringIO(),
+        )
+
+    assert ended.value.code == 1
+    assert any("nobody was at a till" in line for line in json.loads(out.getvalue())["audit"]["broken"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_prints_a_summary_and_writes_a_page_that_needs_nothing_else(tmp_path):
+    out = StringIO()
+
+    call_command(
+        "simulate_campus",
+        *("--tills=1", "--cards=6", "--minutes=0.05", "--pace=0.1", "--here", f"--folder={tmp_path}"),
+        stdout=out,
+        stderr=StringIO(),
+    )
+
+    page = (tmp_path / "seed-1.html").read_text(encoding="utf-8")
+    assert "everything adds up" in out.getvalue()
+    assert page.count("<svg") == page.count("<details>") == 2
+    assert "全部相符" in page
+    assert "Everything adds up" in page
+    assert not re.search(r"<script|src=|href=|url\(|@import", page)
+
+
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_many_campuses_under_every_fault_add_up(tmp_path, seed):
+    _, found, _ = play(tmp_path, odds=FAULTY, seed=seed, tills=8, cards=120, minutes=1.5, pace_s=0.4)
+
+    faults.report("SIM", sum(found["faults"].values()), len(everything_wrong(found)))
+    assert not everything_wrong(found)
+
+
+# ---------------------------------------------------------------------------------------- what it refuses
+
+
+@pytest.mark.django_db
+def test_it_never_runs_outside_the_demonstration(tmp_path, settings):
+    settings.DEMO = False
+
+    with pytest.raises(CommandError):
+        call_command("simulate_campus", f"--folder={tmp_path}")
+
+
+@pytest.mark.django_db
+def test_it_invents_nothing_beside_accounts_that_are_there(tmp_path):
+    make_person()
+
+    with pytest.raises(CommandError, match="未作任何改动"):
+        call_command("simulate_campus", "--here", f"--folder={tmp_path}")
+
+
+@pytest.mark.parametrize("wrong", ["--tills=0", "--minutes=0", "--pace=0"])
+def test_it_refuses_sizes_that_mean_nothing(tmp_path, wrong):
+    with pytest.raises(CommandError):
+        call_command("simulate_campus", "--here", f"--folder={tmp_path}", wrong)
+
+
+# ------------------------------------------------------------------------------------------------- plans
+
+
+def test_the_same_seed_decides_the_same(tmp_path):
+    first, second, other = plan(tmp_path, odds=FAULTY), plan(tmp_path, odds=FAULTY), plan(tmp_path, seed=2)
+
+    assert first.fates == second.fates
+    assert [first.chance("till", 1).random() for _ in range(3)] == [first.chance("till", 1).random()] * 3
+    assert first.chance("till", 1).random() == second.chance("till", 1).random()
+    assert first.chance("till", 1).random() != other.chance("till", 1).random()
+    assert first.chance("till", 1).random() != first.chance("till", 2).random()
+
+
+@pytest.mark.parametrize(("tills", "silent", "wiped", "revoked"), [(2, 1, 0, 0), (4, 1, 1, 1), (20, 2, 2, 2)])
+def test_some_tills_of_every_faulty_campus_have_a_fate(tmp_path, tills, silent, wiped, revoked):
+    fates = plan(tmp_path, tills=tills, odds=FAULTY).fates
+
+    assert sum(fate.silent_from is not None for fate in fates) == silent
+    assert sum(fate.wiped_at is not None for fate in fates) == wiped
+    assert sum(fate.revoked_at is not None for fate in fates) == revoked
+    assert all(fate == plan(tmp_path).fates[0] for fate in plan(tmp_path, odds=FAIR).fates)
+
+
+# ------------------------------------------------------------------------------------------------- sums
+
+
+def sold(**changes):
+    return Sale(
+        **{"account": 20001, "card": "20001", "till": 0, "fen": 5_50, "began_s": 1.0, "beeps": 1} | changes
+    )
+
+
+def charged(**changes):
+    return audit.Charged(**{"account": 20001, "fen": 5_50, "times": 1} | changes)
+
+
+@pytest.mark.parametrize(
+    ("sales", "books", "verdict", "wrong"),
+    [
+        ({KEY: sold()}, {KEY: charged()}, "", ""),
+        ({KEY: sold()}, {}, "", "a beep online, and no charge"),
+        ({KEY: sold()}, {KEY: charged(times=2)}, "", "charged 2 times"),
+        ({KEY: sold()}, {KEY: charged(fen=5_51)}, "", "charged 551"),
+        ({KEY: sold()}, {KEY: charged(account=20002)}, "", "charged 550 to 20002"),
+        ({KEY: sold(beeps=0)}, {}, "", ""),
+        ({KEY: sold(beeps=0)}, {KEY: charged()}, "", "charged without a beep"),
+        ({KEY: sold(beeps=0)}, {KEY: charged(taken_back=1)}, "", ""),
+        ({KEY: sold(beeps=0, torn=True)}, {KEY: charged()}, "", ""),
+        ({}, {KEY: charged()}, "", "nobody was at a till"),
+        ({KEY: sold(offline=True)}, {KEY: charged()}, "posted", ""),
+        ({KEY: sold(offline=True)}, {}, "posted", "no charge; its record: posted"),
+        ({KEY: sold(offline=True)}, {}, "", "no charge; its record: never came"),
+        ({KEY: sold(offline=True)}, {}, "quarantined", ""),
+        ({KEY: sold(offline=True, lost=True)}, {}, "", ""),
+        ({KEY: sold(), OTHER: sold(void_of=KEY)}, {KEY: charged(taken_back=1)}, "", ""),
+        (
+            {KEY: sold(), OTHER: sold(void_of=KEY)},
+            {KEY: charged()},
+            "",
+            "taken back with a beep, but charged",
+        ),
+        ({KEY: sold(), OTHER: sold(void_of=KEY, beeps=0)}, {KEY: charged(taken_back=1)}, "", ""),
+        ({KEY: sold(), OTHER: sold(void_of=KEY, beeps=0)}, {KEY: charged()}, "", ""),
+        ({KEY: sold()}, {KEY: charged(taken_back=1)}, "", "a beep online, and no charge"),
+    ],
+)
+def test_what_was_handed_over_is_held_against_the_books(monkeypatch, sales, books, verdict, wrong):
+    monkeypatch.setattr(audit, "_charges", lambda: books)
+    monkeypatch.setattr(audit, "_verdicts", lambda: {KEY: verdict} if verdict else {})
+    monkeypatch.setattr(audit, "_cards", lambda *_, **__: iter(()))
+
+    found = audit.compare(Notes(sales=sales), honest=(), shown_fen={})
+
+    assert len(found.broken) == bool(wrong)
+    assert wrong in "".join(found.broken)
+
+
+@pytest.mark.parametrize(
+    ("began_s", "offline", "late"), [(9.9, False, 0), (10.1, False, 1), (10.1, True, 0)], ids=str
+)
+def test_a_lost_card_pays_online_only_before_its_report_was_answered(began_s, offline, late):
+    notes = Notes(sales={KEY: sold(began_s=began_s, offline=offline)}, lost_at_s={20001: 10.0})
+
+    assert len(list(audit._too_late(notes))) == late
+
+
+@pytest.mark.parametrize(("began_s", "late"), [(11.5, 0), (11.51, 1)])
+def test_a_stolen_till_sells_online_for_a_second_at_most(began_s, late):
+    notes = Notes(sales={KEY: sold(began_s=began_s)}, revoked_at_s={0: 10.0})
+
+    assert len(list(audit._too_late(notes))) == late
+
+
+@pytest.mark.django_db
+def test_a_card_that_holds_what_no_sale_explains_is_named():
+    person = make_person(30_00)
+    number = person.account.number
+
+    fair = audit.compare(Notes(), honest=[number], shown_fen={number: 30_00})
+    odd = audit.compare(Notes(), honest=[number], shown_fen={number: 31_00})
+    gone = audit.compare(
+        Notes(sales={KEY: sold(account=number, offline=True, lost=True)}),
+        honest=[number],
+        shown_fen={number: 30_00},
+    )
+
+    assert fair.broken == []
+    assert "card 3100, the book has seen 3000" in odd.broken[0]
+    assert "gap 0, sold and not here 550" in gone.broken[0]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "sums"), [([], {0}), ([5], {0, 5}), ([5, 7], {0, 5, 7, 12}), ([1] * 20, set(range(13)))]
+)
+def test_every_sum_of_doubtful_sales_is_possible(amounts, sums):
+    assert audit._sums(amounts) == sums
+
+
+@pytest.mark.parametrize(("top", "step"), [(0, 1), (4, 1), (6, 2), (11, 5), (26, 10), (1200, 500)])
+def test_a_drawing_has_about_five_lines(top, step):
+    assert drawing._step(top) == step
+
+
+def test_reversals_are_counted_by_the_sale_that_they_take_back():
+    assert charged(times=1, taken_back=1).net == 0
+    assert Counter({"x": charged().net}) == Counter({"x": 1})
