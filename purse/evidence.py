@@ -79,6 +79,17 @@ class SideMirror:
         """Whether the last sighting showed an image that nobody has confirmed; its cells may yet turn."""
         return self.shown.seq != self.floor.seq
 
+    def covered_seq(self, traced_seq: int) -> int:
+        """The highest number of any offline sale in what was shown last; whatever the card sells next is above it.
+
+        ``traced_seq``: the highest one that the card itself ever told a reader of. It counts while an online image
+        stands on top that nobody confirmed: torn when it is written again, the card falls back to the state below,
+        and its next offline sale takes a number that an image had been given.
+        """
+        if self.in_doubt and not self.shown.offline_fen:
+            return max(self.floor.seq, min(traced_seq, self.shown.seq))
+        return self.shown.seq
+
     def may_be_written(self, seq: int, slot: int) -> bool:
         """Whether a told image may go to the card once more.
 

@@ -41,7 +41,8 @@ FACTS = """
     SELECT account.id, account.number, account.campus_id, account.book_fen, account.frozen_reasons,
         card.id, card.late_fen, card.seen_at, card.seen_place,
         card.spend_seq, card.spend_total_fen, card.offline_spent_fen, card.stop_marked,
-        card.load_seq, card.load_total_fen, card.legs, card.images, card.levelled_seq
+        card.load_seq, card.load_total_fen, card.legs, card.images, card.levelled_seq,
+        account.entry_seq
     FROM accounts_account account
     LEFT JOIN accounts_card card ON card.account_id = account.id AND card.life IN ('issued', 'active')
     WHERE account.id = ANY(%s)
@@ -85,7 +86,7 @@ def read(account_ids: Sequence[int]) -> list[Compared]:
     with connection.cursor() as cursor:
         cursor.execute(FACTS, [list(account_ids)])
         rows = cursor.fetchall()
-    cards = {row[0]: _card(row[5:]) for row in rows if row[5] is not None}
+    cards = {row[0]: _card(row[5:18]) for row in rows if row[5] is not None}
     trails = _trails(cards)
     findings = _findings(account_ids)
     return [
@@ -98,6 +99,7 @@ def read(account_ids: Sequence[int]) -> list[Compared]:
             card=cards.get(row[0]),
             trails=trails.get(row[0], {}),
             findings=findings.get(row[0], ()),
+            entry_seq=row[18],
         )
         for row in rows
     ]

@@ -8,7 +8,7 @@ it has nothing left. Nothing here decides; ``transactions.services.levelling`` d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection
@@ -16,6 +16,7 @@ from django.db import connection
 from reconciliation.mismatch import Compared
 from reconciliation.models import Case, CaseState, Mismatch
 from terminals.selectors import RecordHolder, record_holders
+from transactions.selectors import traced_seqs
 from transactions.services.levelling import Holder
 
 # A record is here when its own number was posted, or when the online order of the same key was: the till that lost the
@@ -75,7 +76,10 @@ class Gap:
 
     account_id: int
     card_id: int
+    entry_seq: int
+    """The account's last entry when this was read."""
     spend_seq: int
+    """Up to which number of the card it reaches (``SideMirror.covered_seq``)."""
     fen: int
     since: datetime | None
     missing: tuple[MissingRecord, ...]
@@ -111,15 +115,16 @@ class LateItem:
 
 
 def read(compared: Iterable[Compared]) -> dict[int, Gap]:
-    """The gap of each of these accounts that has one, by account. Three statements, however many accounts."""
+    """The gap of each of these accounts that has one, by account. Four statements, however many accounts."""
     open_gaps = {found.account_id: found for found in compared if found.items.offline_fen > 0}
     if not open_gaps:
         return {}
-    missing = _missing([found.card.id for found in open_gaps.values() if found.card])
+    card_ids = [found.card.id for found in open_gaps.values() if found.card]
+    missing, traced = _missing(card_ids), traced_seqs(card_ids)
     noted = _noted(open_gaps)
     terminals = record_holders()
     return {
-        account_id: _gap(found, missing, noted.get(account_id), terminals)
+        account_id: _gap(found, missing, traced, noted.get(account_id), terminals)
         for account_id, found in open_gaps.items()
     }
 
@@ -134,6 +139,7 @@ def late_items(account_ids: Sequence[int]) -> list[LateItem]:
 def _gap(
     found: Compared,
     missing: Mapping[int, tuple[MissingRecord, ...]],
+    traced: Mapping[int, int],
     noted_at: datetime | None,
     terminals: Mapping[int, RecordHolder],
 ) -> Gap:
@@ -144,7 +150,8 @@ def _gap(
     gap = Gap(
         account_id=found.account_id,
         card_id=card.id,
-        spend_seq=card.spend.shown.seq,
+        entry_seq=found.entry_seq,
+        spend_seq=card.spend.covered_seq(traced.get(card.id, 0)),
         fen=found.items.offline_fen,
         since=None,
         missing=records,
@@ -160,7 +167,7 @@ def _gap(
     holders = tuple(
         Holder(row_id, terminals[row_id].heard_at if row_id in terminals else None) for row_id in ids
     )
-    return Gap(gap.account_id, gap.card_id, gap.spend_seq, gap.fen, since, records, holders)
+    return replace(gap, since=since, holders=holders)
 
 
 def _others(terminals: Mapping[int, RecordHolder], since: datetime | None) -> Iterable[int]:

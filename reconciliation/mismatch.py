@@ -76,6 +76,7 @@ class Compared:
     card: CardSide | None
     trails: Mapping[int, LegTrail] = field(default_factory=dict)
     findings: tuple[FoundEvidence, ...] = ()
+    entry_seq: int = 0
 
     @property
     def items(self) -> OpenItems:

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from accounts.models import Card
 from purse.evidence import OpenItems, State, open_items
 from transactions.days import SHANGHAI, local_day
 from transactions.mirror import read_side
-from transactions.models import SEQ_BITS, Contra, Entry, EntryKind, Merchant, Mode, entry_id
+from transactions.models import SEQ_BITS, Contra, Entry, EntryKind, Merchant, Mode, OfflineTrace, entry_id
 
 LAST_SEQ = (1 << SEQ_BITS) - 1
 
@@ -186,3 +186,9 @@ def _levelled_before(entry: Entry) -> QuerySet[Entry]:
         card_id=entry.card_id,
         purse_seq__gte=entry.purse_seq,
     )
+
+
+def traced_seqs(card_ids: Iterable[int]) -> dict[int, int]:
+    """The highest offline sale that each of these cards told a reader of; cards that told of none are left out."""
+    told = OfflineTrace.objects.filter(card_id__in=list(card_ids)).values_list("card_id")
+    return dict(told.annotate(last=Max("card_seq")).order_by())

@@ -1,7 +1,7 @@
-"""The nightly comparison: freeze by the guide's rules (L95), open, renew and close cases. Safe to repeat and to kill.
+"""The nightly comparison: level what is due (L109), freeze by the rules (L95), open, renew and close cases.
 
-Every account is a unit of work of its own: whatever a killed run had done is whole, and the next run does the rest. An
-account is locked only while it is being frozen, so no till ever waits for a run.
+Safe to repeat and to kill: every account is a unit of work of its own, so whatever a killed run had done is whole, and
+the next run does the rest. An account is locked only while its money or its standing changes: no till waits for a run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,10 +22,10 @@ from accounts.services.rows import By, lock
 from purse.policy import Policy
 from purse.rules import FreezeReason
 from reconciliation import comparison
+from reconciliation.gaps import Gap
 from reconciliation.mismatch import CLOCK_LIMIT, GRACE, Compared, diagnose, freeze_reasons
 from reconciliation.models import Case, CaseState, Mismatch, ReconcileRun
-from reconciliation.services import cases
-from transactions.models import Entry, EntryKind
+from reconciliation.services import cases, levelling
 
 ACTOR = Actor.system("reconcile")
 BATCH = 1000
@@ -83,10 +83,9 @@ def reconcile(order: RunOrder) -> Outcome:
     if order.dry_run:
         return _compare(order)
     with _only_run():
-        began_s, began_at = time.monotonic(), _database_time()
+        began_s = time.monotonic()
         run = ReconcileRun.objects.create(started_at=order.now)
         outcome = _compare(order)
-        outcome.levelled = Entry.objects.filter(kind=EntryKind.LEVELLING, posted_at__gte=began_at).count()
         run.finished_at = order.now + timedelta(seconds=time.monotonic() - began_s)
         run.compared = outcome.compared
         run.result = outcome.to_json() | {"postponed": outcome.postponed}
@@ -107,9 +106,10 @@ class _Plan:
 
     freeze: tuple[FreezeReason, ...]
     changes: tuple[cases.Change, ...]
+    level: Gap | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.freeze or self.changes)
+        return bool(self.freeze or self.changes or self.level)
 
 
 def _compare(order: RunOrder) -> Outcome:
@@ -127,8 +127,11 @@ def _plans(account_ids: Sequence[int], order: RunOrder) -> Iterator[tuple[Compar
     open_cases: dict[int, list[Case]] = {}
     for case in Case.objects.filter(account_id__in=account_ids, state=CaseState.OPEN):
         open_cases.setdefault(case.account_id, []).append(case)
-    for found in comparison.read(account_ids):
+    compared = comparison.read(account_ids)
+    due = levelling.due(compared, now=order.now, policy=order.policy)
+    for found in compared:
         plan = _Plan(
+            level=due.get(found.account_id),
             freeze=freeze_reasons(found, policy=order.policy, now=order.now),
             changes=cases.changes(
                 diagnose(found, now=order.now, grace=order.grace), open_cases.get(found.account_id, ())
@@ -142,7 +145,9 @@ def _carry_out(found: Compared, plan: _Plan, order: RunOrder) -> _Plan | None:
     """Do what one account needs, all of it or nothing. None: somebody else held the account."""
     try:
         with transaction.atomic(durable=True):
-            if plan.freeze:
+            before = found.frozen_reasons
+            levelled = _level(found, order) if plan.level else None
+            if plan.freeze or plan.level:
                 lock(found.account_id)
                 found, plan = next(_plans([found.account_id], order), (found, _Plan((), ())))
             for change in plan.changes:
@@ -153,7 +158,22 @@ def _carry_out(found: Compared, plan: _Plan, order: RunOrder) -> _Plan | None:
         if getattr(error.__cause__, "sqlstate", None) not in BUSY:
             raise
         return None
-    return plan
+    if levelled is None:
+        return plan
+    # A book that the levelling took below zero was frozen with it.
+    by_level = tuple(FreezeReason(reason) for reason in found.frozen_reasons - before)
+    return replace(plan, level=levelled, freeze=(*by_level, *plan.freeze))
+
+
+def _level(found: Compared, order: RunOrder) -> Gap | None:
+    """Level what is still due under the account's lock; the contacts of the terminals are read once more, too."""
+    lock(found.account_id)
+    gap = levelling.due(comparison.read([found.account_id]), now=order.now, policy=order.policy).get(
+        found.account_id
+    )
+    if gap is not None:
+        levelling.carry_out(gap, actor=ACTOR, now=order.now, policy=order.policy)
+    return gap
 
 
 def _arithmetic(found: Compared) -> str:
@@ -165,6 +185,7 @@ def _count(outcome: Outcome, done: _Plan | None) -> None:
         outcome.postponed += 1
         return
     outcome.frozen.update(done.freeze)
+    outcome.levelled += done.level is not None
     for change in done.changes:
         if change.case is None and change.diagnosis is not None:
             outcome.opened[change.diagnosis.mismatch] += 1

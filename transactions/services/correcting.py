@@ -22,6 +22,7 @@ from purse.rules import freeze_reason
 from transactions import ledger
 from transactions.ledger import AccountFacts, CardChange, CardFacts, Change, NewAnswer, NewEntry
 from transactions.models import Answer, entry_id
+from transactions.selectors import traced_seqs
 from transactions.services.orders import KeyReused
 
 
@@ -60,6 +61,12 @@ class Held:
         if self.card is None or not self.live:
             return None
         return self.card.load.shown.total_fen - self.card.spend.shown.total_fen
+
+    def covered_seq(self) -> int:
+        """Up to which spend sequence the sighting that the book goes by shows every offline sale."""
+        if self.card is None:
+            return 0
+        return self.card.spend.covered_seq(traced_seqs([self.card.id]).get(self.card.id, 0))
 
     @property
     def items(self) -> OpenItems:
@@ -124,7 +131,7 @@ class Move:
     contra_ref: int | None = None
     card: CardChange | None = None
     purse_seq: int | None = None
-    """The spend sequence of the sighting that was used."""
+    """Up to which spend sequence it stands in for records that are still out."""
     reverses: int | None = None
     corrects: int | None = None
     spent_fen: int | None = None

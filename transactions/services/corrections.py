@@ -159,7 +159,7 @@ def adjust(order: AdjustOrder, *, actor: Actor, now: datetime, policy: Policy) -
         return done
     _refuse(_why_not_adjust(held, order))
     fen, card = order.book_fen - held.account.book_fen, held.card
-    seq = card.spend.shown.seq if card is not None and fen < 0 else None
+    seq = held.covered_seq() if card is not None and fen < 0 else None
     change = (
         None
         if card is None or seq is None

@@ -34,8 +34,9 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class LevelOrder:
-    """Level one gap. ``fen`` > 0 is the offline part that the caller saw, at the sighting ``spend_seq`` of the card.
+    """Level one gap. ``fen`` > 0 is the offline part that the caller saw, ``spend_seq`` up to which number of the card.
 
+    That is what ``SideMirror.covered_seq`` says of the last sighting: whatever the card sells later lies above it.
     ``gap_since``: when the card first showed it. ``key``: the same key with the same content levels once.
     """
 
@@ -101,7 +102,7 @@ def level(order: LevelOrder, *, actor: Actor, now: datetime, policy: Policy) -> 
         raise NotLevelled(Hold.NO_CARD)
     if held.items.offline_fen <= 0:
         raise NotLevelled(Hold.NOTHING_OPEN)
-    if (card.spend.shown.seq, held.items.offline_fen) != (order.spend_seq, order.fen):
+    if (held.covered_seq(), held.items.offline_fen) != (order.spend_seq, order.fen):
         raise NotLevelled(Hold.GAP_CHANGED)
     waiting = why_wait(order.holders, gap_since=order.gap_since, now=now, policy=policy)
     if waiting is not None:
