@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from counter import views
 
@@ -12,4 +12,5 @@ urlpatterns = [
     path("login/", views.login, name="login"),
     path("logout/", views.logout, name="logout"),
     path("cases/", views.cases, name="cases"),
+    path("", include("counter.jobs")),
 ]

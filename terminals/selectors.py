@@ -59,6 +59,11 @@ def watched(*, now: datetime) -> list[Watched]:
     return [Watched(terminal, _days(terminal.contact.last_contact_at, now)) for terminal in terminals]
 
 
+def campus_of(terminal_id: int) -> int | None:
+    """The campus that a terminal stands on; None for an unknown one."""
+    return Terminal.objects.filter(id=terminal_id).values_list("campus_id", flat=True).first()
+
+
 def silent_since(terminal_id: int) -> datetime | None:
     """The last signed contact of a terminal, or its enrolment when it never made one; None for an unknown one."""
     return (

@@ -46,8 +46,10 @@ __all__ = [
     "JobOrder",
     "JobView",
     "KeyReused",
+    "NoSuchJob",
     "OrderProblem",
     "OrderRefused",
+    "agent_there",
     "cancel_job",
     "card_on_reader",
     "desks",
@@ -58,6 +60,10 @@ __all__ = [
     "job_state",
     "order_job",
 ]
+
+
+class NoSuchJob(LookupError):
+    """No job has this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +177,14 @@ def order_job(order: JobOrder, *, actor: Actor, now: datetime, own_holder_id: in
 
 
 def job_state(job_id: uuid.UUID, *, now: datetime) -> JobView:
-    """How far a job is; ends one whose time is over. Cheap: ask each second. Raises ``CardJob.DoesNotExist``."""
-    job = CardJob.objects.get(id=job_id)
+    """How far a job is; ends one whose time is over. Cheap: ask each second. Raises ``NoSuchJob``."""
+    job = CardJob.objects.filter(id=job_id).first()
+    if job is None:
+        raise NoSuchJob(str(job_id))
     if _overdue(job, now):
         with transaction.atomic():
             job = CardJob.objects.select_for_update().get(id=job_id)
             end_if_overdue(job, now=now)
-    heard = TerminalContact.objects.filter(terminal_id=job.desk_id).values_list("last_contact_at", flat=True)
-    last = heard.first()
     return JobView(
         id=job.id,
         kind=JobKind(job.kind),
@@ -197,7 +203,7 @@ def job_state(job_id: uuid.UUID, *, now: datetime) -> JobView:
         ordered_at=job.ordered_at,
         expires_at=job.expires_at,
         ended_at=job.ended_at,
-        agent_there=last is not None and now - last <= AGENT_THERE,
+        agent_there=agent_there(job.desk_id, now=now),
         steps=tuple(job.steps.order_by("id").values_list("at", "state", "trouble")),
     )
 
@@ -205,10 +211,10 @@ def job_state(job_id: uuid.UUID, *, now: datetime) -> JobView:
 def cancel_job(job_id: uuid.UUID, *, actor: Actor, now: datetime) -> bool:
     """End a job that has not begun to write. False when it is over already or a write was told: then wait for its end.
 
-    Raises ``CardJob.DoesNotExist``.
+    Raises ``NoSuchJob``.
     """
     with transaction.atomic():
-        job = CardJob.objects.select_for_update().get(id=job_id)
+        job = _locked(job_id)
         if not job.is_open or job.told:
             return False
         end(job, JobState.CANCELLED, now=now)
@@ -220,10 +226,10 @@ def give_up_job(job_id: uuid.UUID, *, actor: Actor, now: datetime) -> bool:
     """End a job whose card does not come back after its write was torn. False when it is over already.
 
     What the book did stays (guide L101); the item is open, and the next sighting of the card anywhere settles it.
-    Raises ``CardJob.DoesNotExist``.
+    Raises ``NoSuchJob``.
     """
     with transaction.atomic():
-        job = CardJob.objects.select_for_update().get(id=job_id)
+        job = _locked(job_id)
         if not job.is_open:
             return False
         if job.told:
@@ -240,6 +246,13 @@ def desks(*, campus_id: int | None = None) -> list[Terminal]:
     if campus_id is not None:
         found = found.filter(campus_id=campus_id)
     return list(found.select_related("campus", "contact").order_by("campus_id", "name_zh", "id"))
+
+
+def agent_there(desk_id: int, *, now: datetime) -> bool:
+    """Whether the desk's agent has spoken lately, so that a job would be taken."""
+    heard = TerminalContact.objects.filter(terminal_id=desk_id).values_list("last_contact_at", flat=True)
+    last = heard.first()
+    return last is not None and now - last <= AGENT_THERE
 
 
 def card_on_reader(account_id: int, *, desk_id: int, now: datetime) -> CardJob | None:
@@ -316,6 +329,13 @@ def _clear_desk(desk_id: int, *, now: datetime) -> None:
     locked = goes_on.select_for_update(skip_locked=True).first()
     if locked is None or not end_if_overdue(locked, now=now):
         raise OrderRefused(OrderProblem.DESK_BUSY, job=job.id)
+
+
+def _locked(job_id: uuid.UUID) -> CardJob:
+    job = CardJob.objects.select_for_update().filter(id=job_id).first()
+    if job is None:
+        raise NoSuchJob(str(job_id))
+    return job
 
 
 def _lost_the_race(order: JobOrder) -> CardJob:
