@@ -7,10 +7,10 @@ from __future__ import annotations
 from reconciliation.invariants.check import ACCOUNTS, CARDS, Check, bound
 
 _LAST_SAID = """
-    SELECT DISTINCT ON (object_id) object_id::bigint AS id, after
-    FROM accounts_auditevent
-    WHERE object_kind = '{kind}' AND after ? '{field}'
-    ORDER BY object_id, id DESC
+    SELECT DISTINCT ON (event.object_id) event.object_id::bigint AS id, event.after
+    FROM accounts_auditevent event
+    WHERE event.object_kind = '{kind}' AND event.after ? '{field}'
+    ORDER BY event.object_id, event.id DESC
 """
 
 STANDING = (
