@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import logging
 import threading
 from collections.abc import Callable
@@ -87,14 +88,22 @@ class Background:
         with self._turn:
             try:
                 self._prune()
-                self._heartbeat()
-                self._report()
-                self._refresh_hotlist()
+                self._talk()
                 self._upload()
             except (NoAnswer, Rejected, JournalBroken):
                 # A dead line is tried again in the next round; a broken journal is shown on the display.
                 return False
             return True
+
+    def _talk(self) -> None:
+        """What a terminal in good standing says and asks; of one that was shut out only the journal is still wanted."""
+        try:
+            self._heartbeat()
+            self._report()
+            self._refresh_hotlist()
+        except Rejected as error:
+            if error.status != http.HTTPStatus.FORBIDDEN:
+                raise
 
     def _run(self) -> None:
         while not self._stop.is_set():
