@@ -20,16 +20,22 @@ from transactions.ledger.shapes import AccountFacts, CardFacts
 from transactions.ledger.statement import dump
 from transactions.mirror import read_side, write_sides
 
+# Account by account, through the indexes, in the order of their ids: a join would read all accounts of the university.
 _LOCK = """
-    SELECT a.id, a.number, a.life, a.frozen_reasons, a.daily_limit_fen, a.book_fen, a.unclaimed_fen, a.entry_seq,
-        a.version, a.spent_on, a.spent_fen,
-        c.id, c.life, c.lost, c.expires_on, c.late_fen, c.spend_seq, c.spend_total_fen, c.offline_spent_fen,
-        c.stop_marked, c.load_seq, c.load_total_fen, c.legs, c.images, c.levelled_seq, c.uid
-    FROM accounts_card c
-    JOIN accounts_account a ON a.id = c.account_id
-    WHERE c.account_id IN (SELECT account_id FROM accounts_card WHERE uid = ANY(%(uids)s)) AND c.life <> 'blank'
-    ORDER BY a.id, c.id
-    FOR NO KEY UPDATE OF a, c
+    SELECT held.* FROM (
+        SELECT DISTINCT account_id FROM accounts_card WHERE uid = ANY(%(uids)s) ORDER BY account_id
+    ) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT a.id, a.number, a.life, a.frozen_reasons, a.daily_limit_fen, a.book_fen, a.unclaimed_fen, a.entry_seq,
+            a.version, a.spent_on, a.spent_fen,
+            c.id, c.life, c.lost, c.expires_on, c.late_fen, c.spend_seq, c.spend_total_fen, c.offline_spent_fen,
+            c.stop_marked, c.load_seq, c.load_total_fen, c.legs, c.images, c.levelled_seq, c.uid
+        FROM accounts_account a
+        JOIN accounts_card c ON c.account_id = a.id
+        WHERE a.id = wanted.account_id AND c.life <> 'blank'
+        ORDER BY c.id
+        FOR NO KEY UPDATE OF a, c
+    ) AS held
 """
 
 _ANSWERS = """
@@ -240,7 +246,7 @@ def _held(row: tuple[Any, ...]) -> HeldCard:
 
 
 def _params(batch: Batch) -> dict[str, Any]:
-    accounts, lines = batch.accounts, batch.lines
+    accounts, lines = batch.accounts, sorted(batch.lines, key=lambda line: (line.account_id, line.seq))
     sides = [_sides(card) for card in batch.cards]
     shown = [card.spend.shown for card in batch.cards]
     return {
@@ -255,8 +261,8 @@ def _params(batch: Batch) -> dict[str, Any]:
         "offline": _array(state.offline_fen for state in shown),
         "stop": _array(state.stop for state in shown),
         "late": _array(after.late_fen for after in batch.cards),
-        "legs": [legs for legs, _ in sides],
-        "images": [images for _, images in sides],
+        "legs": _array(_quoted(legs) for legs, _ in sides),
+        "images": _array(_quoted(images) for _, images in sides),
         "of": _array(line.account_id for line in lines),
         "entry_seq": _array(line.seq for line in lines),
         "key": _array(line.key for line in lines),
@@ -267,7 +273,7 @@ def _params(batch: Batch) -> dict[str, Any]:
         "card_seq": _array(line.card_seq for line in lines),
         "occurred_at": _array(line.occurred_at.isoformat() for line in lines),
         "journal_seq": _array(line.journal_seq for line in lines),
-        "asked": [line.asked.hex() for line in lines],
+        "asked": _array(line.asked.hex() or '""' for line in lines),
         "op": batch.op,
         "reply": batch.reply,
         "terminal": batch.terminal_id,
@@ -285,5 +291,10 @@ def _sides(after: CardAfter) -> tuple[str, str]:
 
 
 def _array(items: Iterable[object]) -> str:
-    """An array of numbers, dates, times or UUIDs as PostgreSQL writes it; far cheaper than the driver's general way."""
-    return "{" + ",".join("NULL" if item is None else str(item) for item in items) + "}"
+    """An array of things that need no quotes as PostgreSQL writes it; far cheaper than the driver's general way."""
+    return "{" + ",".join(["NULL" if item is None else str(item) for item in items]) + "}"
+
+
+def _quoted(text: str) -> str:
+    """A text as an element of such an array."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

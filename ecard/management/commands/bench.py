@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ecard.bench import campus, http, service
+from ecard.bench import campus, http, service, upload
 from ecard.bench.runs import Prepare, Taken, run
 from ecard.bench.yardstick import Yardstick
 from purse.keys import KeyBundle
@@ -74,6 +74,7 @@ class Command(BaseCommand):
         campus.use(size)
         found = self._measure(size, rounds=rounds, seconds=seconds)
         rows = [row.to_json(size.accounts * size.entries_each) for row in found]
+        rows.append(upload.row(size, rounds=rounds))
         if options["json"]:
             self.stdout.write(json.dumps({"yardstick": "pgbench -N", "rows": rows}, indent=1))
             return
