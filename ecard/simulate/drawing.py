@@ -76,9 +76,9 @@ class Drawing:
         return shapes
 
     def _bars(self, css: str, below: list[float], above: list[float], top: float) -> str:
-        width = max(1.0, self._x(self.bar_s) - LEFT - 1)
         return "".join(
-            f'<rect class="{css}" x="{self._x(at):.1f}" y="{self._y(high, top):.1f}" width="{width:.1f}"'
+            f'<rect class="{css}" x="{self._x(at):.1f}" y="{self._y(high, top):.1f}"'
+            f' width="{max(1.0, self._x(min(at + self.bar_s, self.until_s)) - self._x(at) - 1):.1f}"'
             f' height="{self._y(low, top) - self._y(high, top):.1f}"/>'
             for at, low, high in zip(self.at_s, below, above, strict=True)
             if high > low

@@ -53,6 +53,7 @@ class Item:
     unwritten_fen: int
     offline_fen: int
     late_fen: int
+    excess_fen: int
     cases: int
 
 

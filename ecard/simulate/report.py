@@ -13,7 +13,7 @@ from ecard.simulate.run import Played
 from ecard.simulate.words import both
 from terminals.device.tapped import Ending
 
-ITEMS = ("torn_fen", "unwritten_fen", "offline_fen", "late_fen")
+ITEMS = ("torn_fen", "unwritten_fen", "offline_fen", "late_fen", "excess_fen")
 PAID = (Ending.PAID, Ending.PAID_OFFLINE)
 
 
@@ -31,12 +31,18 @@ def page(played: Played, found: Mapping[str, Any]) -> str:
         _section("numbers", _figures(found)),
         *_payments(played),
         *_items(played),
+        '<div class="side">',
         _section("sums", _counts(found["audit"]["counts"], found["audit"]["fen"])),
         _section("faults", _counts(found["faults"])),
         _section("refusals", _counts(found["refusals"])),
         _section("cases", _counts(found["cases_open"])),
+        "</div>",
     ]
-    broken = [*found["audit"]["broken"], *(str(each) for each in found["verify"]["broken"])]
+    broken = [
+        *found["audit"]["broken"],
+        *found["undrained"],
+        *(str(each) for each in found["verify"]["broken"]),
+    ]
     if broken:
         lines = "".join(f"<li>{escape(line)}</li>" for line in broken)
         parts.insert(1, f'<section class="failed"><h2>{both("broken")}</h2><ul>{lines}</ul></section>')
@@ -60,7 +66,8 @@ def _figures(found: Mapping[str, Any]) -> str:
         ("healed", found["healed_by_the_same_card"]),
         ("levelled", found["levelled"]),
         ("frozen", ", ".join(f"{reason} {count}" for reason, count in found["frozen"].items()) or 0),
-        ("verify", f"{sum(found['verify']['checked'].values())}, {len(found['verify']['broken'])} ✗"),
+        ("verify", sum(found["verify"]["checked"].values())),
+        ("verify_broken", len(found["verify"]["broken"])),
     ]
     return _table(("what", "count"), [(both(name), str(value)) for name, value in rows])
 
@@ -135,9 +142,10 @@ HEAD = """<!doctype html>
 <title>校园模拟报告 · Campus simulation</title>
 <style>
 :root { color-scheme: light dark; --paper: #f3f6f5; --surface: #fff; --ink: #13211f; --soft: #4a5b58; --line: #d3dedb;
-  --a: #0a5f63; --b: #c9862b; --c: #7a4fa3; --d: #9c2328; --good: #17653a; --bad: #9c2328; }
+  --a: #0a5f63; --b: #c9862b; --c: #7a4fa3; --d: #9c2328; --e: #4a5b58; --good: #17653a; --bad: #9c2328; }
 @media (prefers-color-scheme: dark) { :root { --paper: #0d1413; --surface: #151f1d; --ink: #e7efed; --soft: #a6b7b3;
-  --line: #2a3836; --a: #67cbc3; --b: #f0bd6b; --c: #c9a7ec; --d: #ff9d98; --good: #7bd69b; --bad: #ff9d98; } }
+  --line: #2a3836; --a: #67cbc3; --b: #f0bd6b; --c: #c9a7ec; --d: #ff9d98; --e: #a6b7b3;
+  --good: #7bd69b; --bad: #ff9d98; } }
 body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.5;
   font-family: "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", system-ui, sans-serif; }
 main { max-width: 64rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
@@ -149,7 +157,8 @@ th:first-child { text-align: left; font-weight: 400; } thead th { color: var(--s
 svg { width: 100%; height: auto; display: block; }
 .axis { font-size: 12px; fill: var(--soft); } .end { text-anchor: end; } .mid { text-anchor: middle; }
 .grid { stroke: var(--line); } .mark { stroke: var(--ink); stroke-dasharray: 3 3; }
-.s0 { fill: var(--a); } .s1 { fill: var(--b); } .s2 { fill: var(--c); } .s3 { fill: var(--d); }
+.s0 { fill: var(--a); } .s1 { fill: var(--b); } .s2 { fill: var(--c); } .s3 { fill: var(--d); } .s4 { fill: var(--e); }
+.side { columns: 26rem; column-gap: 1rem; } .side section { break-inside: avoid; margin: 0 0 1rem; }
 .verdict { font-size: 1.25rem; font-weight: 700; } .verdict::before { margin-right: .5rem; }
 .passed { color: var(--good); } .passed::before { content: "✓"; }
 p.failed { color: var(--bad); } p.failed::before { content: "✗"; }

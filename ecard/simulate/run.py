@@ -48,7 +48,7 @@ class Played:
     reconciled: list[Outcome]
     frozen: Counter[str] = field(default_factory=Counter)
     cases: Counter[str] = field(default_factory=Counter)
-    undrained: int = 0
+    undrained: list[str] = field(default_factory=list)
     selling_s: float = 0.0
     broken_off: bool = False
 
@@ -192,8 +192,8 @@ class Run:
         opened = {kind.value: count for kind, count in outcome.opened.items()}
         self._say(f"{name}: compared {outcome.compared}, levelled {outcome.levelled}, cases {opened}")
 
-    def _drain(self) -> int:
-        """Let every till hand over what it has; returns how many could not."""
+    def _drain(self) -> list[str]:
+        """Let every till hand over what it has; returns those that could not, and what is left there."""
         self._say("draining uploads")
         self.world.skip(timedelta(minutes=3))  # no till waits for a card any longer
         left = list(self.stalls)
@@ -206,7 +206,7 @@ class Run:
             if not left:
                 break
             time.sleep(0.1)
-        return len(left)
+        return [stall.left_over() for stall in left]
 
     def _last_looks(self) -> dict[int, int]:
         """Every card that was never copied lies on a reader once more; what each holds, by account number."""
@@ -227,12 +227,13 @@ class Run:
     def _sample(self) -> None:
         """What the open items come to now, as the desk would see it."""
         screened = comparison.screen()
-        item = Item(time.monotonic(), 0, 0, 0, 0, sum(selectors.open_counts().values()))
+        item = Item(time.monotonic(), 0, 0, 0, 0, 0, sum(selectors.open_counts().values()))
         for found in comparison.read(screened.account_ids):
             items = found.items
             item.torn_fen += items.torn_fen
             item.unwritten_fen += items.unwritten_fen
-            item.offline_fen += items.offline_fen
+            item.offline_fen += max(0, items.offline_fen)
+            item.excess_fen += max(0, -items.offline_fen)
             item.late_fen += items.late_fen
         self.notes.items.append(item)
 

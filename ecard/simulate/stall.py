@@ -33,8 +33,10 @@ from terminals.messages import strictjson
 from terminals.messages.records import UploadRequest
 from terminals.messages.wire import OperationKey
 
+READING = 9
 OPERATIONS = 15
-"""A tap has about so many card operations; a card is pulled after any number of them."""
+"""A tap has about so many card operations, the first nine of them to read; a card is pulled after any number of them,
+mostly when it matters."""
 WRONG_CLOCK_S = (-10 * 365 * 86_400, -86_400, -6 * 3_600, -121, 121, 6 * 3_600, 86_400)
 WRONG_PIN = "000001"
 UPLOAD_AGAIN_MAX = 60
@@ -159,6 +161,14 @@ class Stall:
         done = background.upload_now() and not journal.unsent(1)
         return done and (shut_out or not journal.unreported())
 
+    def left_over(self) -> str:
+        """What it could not hand over."""
+        journal = self.parts.journal
+        if journal is None:
+            return f"till {self.number}: {self.parts.problem}"
+        unsent, untold = journal.unsent_count(), journal.unreported()
+        return f"till {self.number}: {unsent} sales not uploaded, outcomes not told: {untold}"
+
     # -------------------------------------------------------------------------------------------- customers
 
     def work(self, over: threading.Event) -> None:
@@ -268,7 +278,8 @@ class Stall:
         """Hold a card to the reader until its tap has ended, or pull it somewhere on the way."""
         leave_after, tear = None, Tear.PREFIX
         if pulled:
-            leave_after, tear = self._chance.randrange(OPERATIONS), self._chance.choice(list(Tear))
+            first = READING if self._chance.random() < 0.7 else 0
+            leave_after, tear = self._chance.randrange(first, OPERATIONS), self._chance.choice(list(Tear))
             self._notes.count("tear")
         self._heard.clear()
         self.reader.place(plastic.name, leave_after=leave_after, tear=tear)

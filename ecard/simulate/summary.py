@@ -68,8 +68,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"verify     {sum(checked.values())} checked, {len(found['verify']['broken'])} broken"
     for broken in (*found["audit"]["broken"], *found["verify"]["broken"]):
         yield f"BROKEN {broken}"
-    if found["undrained"]:
-        yield f"BROKEN {found['undrained']} tills could not hand over what they hold"
+    for left in found["undrained"]:
+        yield f"BROKEN {left}"
     yield "everything adds up" if found["ok"] else "something does not add up"
 
 
