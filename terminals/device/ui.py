@@ -8,6 +8,8 @@ import json
 import queue
 import secrets
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,22 +39,25 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_STATIC = {
+_TILL = {
     "/": ("till.html", "text/html; charset=utf-8"),
     "/till.css": ("till.css", "text/css; charset=utf-8"),
     "/till.js": ("till.js", "text/javascript; charset=utf-8"),
 }
 
 
-class Page:
-    """Serves one station on ``HOST:PORT``; port 0 takes a free one. Raises ``ValueError`` off the loopback."""
+class LocalPage(ABC):
+    """A device's face on ``HOST:PORT``; port 0 takes a free one. Raises ``ValueError`` off the loopback."""
 
-    def __init__(self, station: Station, place: str) -> None:
+    files: ClassVar[Mapping[str, tuple[str, str]]]
+    """Address → (file in ``static``, content type)."""
+    shown: ClassVar[str]
+    """The event that a page which comes later must hear again."""
+
+    def __init__(self, place: str) -> None:
         host, _, port = place.rpartition(":")
         if host.strip("[]") not in LOOPBACK or not port.isdigit():
-            raise ValueError(f"the till's face is served on this machine only, not on {place!r}")
-        self.station = station
-        self.commands = Commands(station)
+            raise ValueError(f"the device's face is served on this machine only, not on {place!r}")
         self.doing = threading.Lock()
         self.token = secrets.token_urlsafe(16)
         """Commands must carry it: another page in the same browser cannot know it."""
@@ -65,7 +70,14 @@ class Page:
         self.hosts = {f"{name}:{self._server.server_port}" for name in ("127.0.0.1", "localhost", "[::1]")}
         self.url = f"http://{host}:{self._server.server_port}/"
         self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
-        station.listen(self._tell)
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What a page needs to know at its start, and again when something about it changed."""
+
+    @abstractmethod
+    def do(self, said: Mapping[str, Any]) -> None:
+        """Carry out a command of the page. Raises ``BadCommand``."""
 
     def start(self) -> None:
         """Begin to serve."""
@@ -92,8 +104,39 @@ class Page:
         with self._guard:
             self._browsers.discard(events)
 
+    def announce(self) -> None:
+        """Tell every page the state anew."""
+        self._send(self.state())
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Tell every page what happened."""
+        if message["event"] == self.shown:
+            self._last = message
+        self._send(message)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with self._guard:
+            for events in list(self._browsers):
+                try:
+                    events.put_nowait(message)
+                except queue.Full:
+                    self._browsers.discard(events)
+
+
+class Page(LocalPage):
+    """The till's own face."""
+
+    files = _TILL
+    shown = "display"
+
+    def __init__(self, station: Station, place: str) -> None:
+        super().__init__(place)
+        self.station = station
+        self.commands = Commands(station)
+        station.listen(self._hear)
+
     def state(self) -> dict[str, Any]:
-        """What a page needs to know at its start, and again when something about it changed."""
+        """Name, line, reader, cards."""
         reader, parts = self.station.reader, self.station.parts
         return {
             "event": "state",
@@ -109,30 +152,20 @@ class Page:
             "unsent": parts.line()[1],
         }
 
-    def announce(self) -> None:
-        """Tell every page the state anew."""
-        self._send(self.state())
+    def do(self, said: Mapping[str, Any]) -> None:
+        """As on the console."""
+        self.commands.do(said)
 
-    def _tell(self, event: Event) -> None:
+    def _hear(self, event: Event) -> None:
         message = _to_json(event)
         if message is not None:
-            if message["event"] == "display":
-                self._last = message
-            self._send(message)
-
-    def _send(self, message: dict[str, Any]) -> None:
-        with self._guard:
-            for events in list(self._browsers):
-                try:
-                    events.put_nowait(message)
-                except queue.Full:
-                    self._browsers.discard(events)
+            self.tell(message)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    page: ClassVar[Page]
+    page: ClassVar[LocalPage]
     protocol_version = "HTTP/1.1"
-    server_version = "till"
+    server_version = "device"
     sys_version = ""
     timeout = 60
 
@@ -141,8 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/events":
             self._events()
-        elif self.path in _STATIC:
-            name, kind = _STATIC[self.path]
+        elif self.path in self.page.files:
+            name, kind = self.page.files[self.path]
             content = (files("terminals.device") / "static" / name).read_bytes()
             self._answer(HTTPStatus.OK, content.replace(b"{{token}}", self.page.token.encode()), kind)
         else:
@@ -162,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not isinstance(said, dict):
                 raise BadCommand("one JSON object")
             with self.page.doing:
-                self.page.commands.do(said)
+                self.page.do(said)
         except (ValueError, TimeoutError) as error:
             body = json.dumps({"error": str(error)}).encode()
             self._answer(HTTPStatus.BAD_REQUEST, body, "application/json")
