@@ -234,10 +234,7 @@ def _why_not_reverse(held: Held, entry: Entry, reason: str) -> Why | None:
 
 
 def _give_back(held: Held, entry: Entry) -> Move:
-    """As unclaimed money, whatever the card showed last: nobody here knows whether it has taken the sale since.
-
-    Only the till that made the sale can say that it wrote no card (``void.give_up``).
-    """
+    """The card has the sale, or an image that is under way may bring it there: the money waits for the next tap."""
     account, fen = held.account, -entry.book_change_fen
     sold_on = local_day(entry.occurred_at)
     return Move(
