@@ -7,8 +7,11 @@ from collections import Counter
 
 import pytest
 
+from purse.policy import Policy
+from reconciliation.services.verify import verify
 from tests import faults
 from tests.purse.model import Broken
+from tests.reconciliation.campus_life import Life
 from tests.reconciliation.levelled_world import LevelledWorld, Tearer
 
 STEPS_A_LIFE = 60
@@ -39,3 +42,39 @@ def test_the_books_are_exact_whatever_is_levelled_and_comes_late(world_class, bl
     faults.report(f"LEVELLING-{world_class.__name__}", 1000, len(broken))
     assert not broken, broken[:3]
     assert min(done[deed] for deed in ("levelled", "late", "refunded")) > 100, done
+
+
+def lead(seed: int, done: Counter[str], *, tearer: bool) -> list[str]:
+    life = Life(random.Random(seed), tearer=tearer)
+    for _ in range(25):
+        life.step()
+    life.drain()
+    done.update(life.done)
+    wrong = life.wrong()
+    return [] if wrong is None else [f"seed {seed}: {wrong}"]
+
+
+def lives(name: str, seeds: range, *, tearer: bool) -> Counter[str]:
+    done: Counter[str] = Counter()
+    broken = [wrong for seed in seeds for wrong in lead(seed, done, tearer=tearer)]
+    faults.report(name, len(seeds), len(broken))
+    assert not broken, broken[:3]
+    found = [broken for broken in verify(policy=Policy()).broken if broken.id != "L6"]
+    assert found == []  # the opening entries of the test campus have no key
+    return done
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("tearer", [False, True], ids=["honest", "tearer"])
+def test_on_the_real_services_everybody_ends_with_what_he_paid(tearer):
+    """Honest or pulling his card away on purpose: what is left is what he had, less what he bought."""
+    done = lives("LEVELLING-services", range(12), tearer=tearer)
+    assert done["levelled"] > 2, done
+    assert done["refunded"] > 2, done
+
+
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("block", range(20))
+def test_four_thousand_lives_on_the_real_services(block):
+    lives("LEVELLING-services", range(10_000 + block * 200, 10_200 + block * 200), tearer=block % 2 == 1)
