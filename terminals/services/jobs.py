@@ -35,6 +35,8 @@ CARD_WAIT: Final = timedelta(minutes=3)
 """How long an ordered job waits for its agent and its card."""
 AGENT_SILENT: Final = timedelta(seconds=90)
 """An agent that has begun to write and says nothing for this long is gone; what it wrote is for the next sighting."""
+LONGEST: Final = timedelta(minutes=10)
+"""A job whose torn card does not come back ends after this, also when its agent still waits."""
 AGENT_THERE: Final = timedelta(seconds=15)
 """A desk whose agent has spoken within this time is ready."""
 ON_THE_READER: Final = timedelta(seconds=120)
@@ -313,7 +315,8 @@ def _overdue(job: CardJob, now: datetime) -> bool:
         return False
     if not job.told:
         return now >= job.expires_at
-    return now >= max(job.expires_at, (job.heard_at or job.ordered_at) + AGENT_SILENT)
+    silent = now >= max(job.expires_at, (job.heard_at or job.ordered_at) + AGENT_SILENT)
+    return silent or now - job.ordered_at >= LONGEST
 
 
 # ------------------------------------------------------------------------------------------------------- inside
