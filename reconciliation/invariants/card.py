@@ -53,9 +53,9 @@ CARD = (
         f"""SELECT a.number, (leg.it ->> 0)::bigint, format('%s leg %s is not as its entry says', shown.side, leg.it)
         {_LEGS}
         LEFT JOIN transactions_entry e ON e.id = card.account_id * 4294967296 + (leg.it ->> 0)::bigint
-        WHERE e.id IS NULL OR e.card_id IS DISTINCT FROM card.id
-            OR e.purse_side IS DISTINCT FROM shown.side
-            OR e.purse_seq IS DISTINCT FROM (leg.it ->> 1)::integer
+        WHERE e.id IS NULL OR e.purse_side IS DISTINCT FROM shown.side
+            OR e.kind <> 'offline_sale' AND (e.card_id IS DISTINCT FROM card.id
+                OR e.purse_seq IS DISTINCT FROM (leg.it ->> 1)::integer)
             OR e.book_change_fen <> CASE shown.side WHEN 'spend' THEN -1 ELSE 1 END * (leg.it ->> 2)::bigint
             OR e.terminal_id IS DISTINCT FROM (leg.it ->> 3)::bigint
             OR (leg.it ->> 5)::boolean AND (leg.it ->> 1)::integer > shown.seq AND card.offline_spent_fen = 0""",

@@ -15,6 +15,7 @@ GROWING = (
     "accounts_lossreport",
     "terminals_uploadedrecord",
     "terminals_uploadverdict",
+    "terminals_uploaddecision",
     "reconciliation_casenote",
     "reconciliation_casefinding",
     "reconciliation_decision",
@@ -28,6 +29,7 @@ GUARDS = (
     ("accounts_account", "account_unfreeze"),
     ("accounts_card", "card_life"),
     ("accounts_card", "card_unloss"),
+    ("terminals_uploaddecision", "uploaddecision_rules"),
     ("reconciliation_ruling", "ruling_rules"),
     ("reconciliation_decisionresult", "decision_result_rules"),
 )

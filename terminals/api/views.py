@@ -70,6 +70,7 @@ def upload(caller: Caller, message: Json) -> Json:
 def heartbeat(caller: Caller, message: Json) -> Json:
     """How the terminal does, and what changed for it."""
     heartbeats.take_in(caller.machine.id, HeartbeatRequest.parse(message), now=caller.now)
+    uploads.reconsider(policy=wiring.policy(), now=caller.now, terminal=caller.machine.id)
     answer = HeartbeatAnswer(
         server_ms=int(caller.now.timestamp() * 1000),
         hotlist_version=hotlist.keep_fresh(now=caller.now),

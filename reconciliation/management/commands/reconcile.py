@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.wiring import now
+from purse.policy import Policy
 from reconciliation.services.reconcile import (
     AlreadyRunning,
     ClockWrong,
@@ -18,6 +19,7 @@ from reconciliation.services.reconcile import (
     reconcile,
     refuse_wrong_clock,
 )
+from terminals.services.uploads import reconsider
 
 
 class Command(BaseCommand):
@@ -32,6 +34,8 @@ class Command(BaseCommand):
         """Run once. Raises ``CommandError`` when another run is under way or the clocks are apart."""
         try:
             refuse_wrong_clock(datetime.now(UTC))
+            if not options["dry_run"]:
+                reconsider(policy=Policy(), now=now())
             outcome = reconcile(RunOrder(now=now(), dry_run=options["dry_run"]))
         except (AlreadyRunning, ClockWrong) as refusal:
             raise CommandError(str(refusal)) from refusal
