@@ -18,6 +18,7 @@ from accounts.keys import Secrets
 from accounts.services.throttle import SHANGHAI
 
 _STARTED_S = time.monotonic()
+_pretended: list[datetime] = []
 
 
 @cache
@@ -31,12 +32,24 @@ def now() -> datetime:
 
     With ``ECARD_NOW`` (demo and tests) that moment, running on from process start.
     """
+    if _pretended:
+        return _pretended[-1]
     if settings.ECARD_NOW is None:
         return timezone.now()
     start: datetime = settings.ECARD_NOW
     if start.tzinfo is None:
         start = start.replace(tzinfo=SHANGHAI)
     return start + timedelta(seconds=time.monotonic() - _STARTED_S)
+
+
+def pretend(moment: datetime | None) -> None:
+    """Let this process's clock stand at a moment, or run again (None). For making the demo's past, nowhere else.
+
+    Raises ``RuntimeError`` outside the demo.
+    """
+    if not settings.DEMO:
+        raise RuntimeError("the clock of a real installation is not turned")
+    _pretended[:] = [] if moment is None else [moment]
 
 
 def client_address(request: HttpRequest) -> str:

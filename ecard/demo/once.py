@@ -15,9 +15,14 @@ from typing import Any
 from django.core.management import CommandError, call_command
 from django.test.client import Client
 
+from accounts.models import Account
+from accounts.wiring import now
+from ecard.demo.drift import LATE
 from ecard.demo.stage import NotReady, Stage
 from ecard.demo.story import CONSUMPTION_PIN, QUERY_PIN
 from ecard.lifetime import bound
+from reconciliation import selectors
+from reconciliation.models import Mismatch
 
 Seen = dict[str, Any]
 RESULT_S = 30.0
@@ -123,6 +128,23 @@ def _portal(_: Play) -> Seen:
     return {"status": page.status_code, "book_shown": "1.10" in page.content.decode()}
 
 
+def _desk(_: Play) -> Seen:
+    """What the week of silence has left on the reconciliation desk, and how 10090 came to be there."""
+    counts = selectors.open_counts()
+    account = Account.objects.get(number=LATE)
+    found = selectors.explain(account.pk)
+    late_fen = sum(item.fen for item in found.items if item.mismatch is Mismatch.DOUBLE) if found else None
+    return {
+        "DOUBLE": counts[Mismatch.DOUBLE],
+        "EXCESS": counts[Mismatch.EXCESS],
+        "FORK": counts[Mismatch.FORK],
+        "frozen": list(account.frozen_reasons),
+        "book_fen": account.book_fen,
+        "late_fen": late_fen,
+        "silent_days": [terminal.silent_days for terminal in selectors.silent_terminals(now=now())],
+    }
+
+
 STEPS = (
     Step(
         "28.40 − 5.50",
@@ -154,6 +176,11 @@ STEPS = (
         {"outcome": "refused", "refusal": "card_frozen", "sounds": ["ALARM"]},
         _paid("10089", 1_00),
     ),
+    Step(
+        "终端静默六天，平账后才上传流水：重复扣款，已冻结",
+        {"outcome": "refused", "refusal": "card_frozen", "sounds": ["ALARM"]},
+        _paid("10090", 1_00),
+    ),
     Step("已挂失", {"outcome": "refused", "refusal": "card_lost", "sounds": ["ALARM"]}, _paid("10091", 1_00)),
     Step("待领 50.00 到账", {"outcome": "paid", "card_fen": 67_40, "book_fen": 67_40}, _paid("10092", 5_50)),
     Step("30.00 不需密码", {"outcome": "paid"}, _paid("10093", 30_00)),
@@ -166,6 +193,19 @@ STEPS = (
     Step("断网：脱机消费 2.00", {"outcome": "paid_offline", "card_fen": 19_60, "sounds": ["OK"]}, _offline),
     Step("恢复联网：流水上传", {"outcome": "balance", "card_fen": 19_60, "book_fen": 19_60}, _back_online),
     Step("持卡人在网站看到", {"status": 200, "book_shown": True}, _portal),
+    Step(
+        "对账台：重复扣款 23.40 待退还",
+        {
+            "DOUBLE": 9,
+            "EXCESS": 1,
+            "FORK": 1,
+            "frozen": ["late_upload"],
+            "book_fen": 17_80,
+            "late_fen": 23_40,
+            "silent_days": [6, 3],
+        },
+        _desk,
+    ),
     Step("对账", {"levelled": 0}, _command("reconcile")),
     Step("核对全部不变量", {"ok": True, "broken": []}, _command("verify")),
 )

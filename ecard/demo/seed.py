@@ -18,6 +18,7 @@ from accounts.models import Account, AccountLife, Campus, Card, CardLife, Holder
 from accounts.pinhash import hash_pin
 from accounts.sealing import Place, seal
 from accounts.services.holders import index_of
+from ecard.demo.drift import BEFORE, DRIFTERS, ENOUGH_FEN
 from ecard.demo.history import History, Line, live_through
 from ecard.demo.people import Person, make_people, make_person
 from ecard.demo.places import make_places, shop_of
@@ -58,19 +59,34 @@ class Seeded:
     tills: tuple[Terminal, ...]
 
 
-def seed(count: int, *, number: int, now: datetime, secrets: Secrets, say: Progress) -> Seeded:
+def seed(
+    count: int,
+    *,
+    number: int,
+    now: datetime,
+    secrets: Secrets,
+    say: Progress,
+    drift: Callable[[Seeded], None],
+) -> Seeded:
     """Fill an empty database with ``count`` residents and the stories. The same number gives the same campus.
 
-    Raises ``ValueError`` when there are accounts already.
+    ``drift`` plays the week of those whose card and book drift apart, while nobody else is there yet. Raises
+    ``ValueError`` when there are accounts already.
     """
     if Account.objects.exists():
         raise ValueError("there are accounts already")
     chance = random.Random(number)  # noqa: S311 - the demo must repeat itself
+    residents = _residents(count, now.astimezone(SHANGHAI), chance)  # meals are at noon of the campus
+    say(f"{len(residents)} 位持卡人")
+    early = [resident for resident in residents if resident.person.account_no in DRIFTERS]
+    rest = [resident for resident in residents if resident.person.account_no not in DRIFTERS]
     with transaction.atomic():
         tills = make_places(now)
-        residents = _residents(count, now.astimezone(SHANGHAI), chance)  # meals are at noon of the campus
-        say(f"{len(residents)} 位持卡人")
-        say(f"{plant(residents, tills, secrets=secrets, now=now)} 条流水")
+        lines = plant(early, tills, secrets=secrets, now=now - BEFORE)
+    drift(Seeded(tuple(early), tuple(tills)))
+    with transaction.atomic():
+        lines += plant(rest, tills, secrets=secrets, now=now)
+    say(f"{lines} 条流水")
     return Seeded(tuple(residents), tuple(tills))
 
 
@@ -86,7 +102,9 @@ def _residents(count: int, now: datetime, chance: random.Random) -> list[Residen
     found = [_story_resident(serial, story, now, prices, chance) for serial, story in enumerate(STORIES)]
     for person in make_people(count - len(found), first_no=FIRST_NO, chance=chance):
         end_fen = int(chance.triangular(2_00, 180_00, 40_00)) // 10 * 10
-        history = live_through(end_fen, now=now, tills=prices, chance=chance)
+        if person.account_no in DRIFTERS:
+            end_fen = max(end_fen, ENOUGH_FEN)
+        history = live_through(end_fen, now=_lived_until(person.account_no, now), tills=prices, chance=chance)
         found.append(Resident(person, history, 50_00, 0, False, len(found)))
     return found
 
@@ -99,8 +117,14 @@ def _story_resident(
     chance: random.Random,
 ) -> Resident:
     person = story_person(serial, story)
-    history = ending(story, live_through(story.end_fen, now=now, tills=prices, chance=chance), now)
+    lived = live_through(story.end_fen, now=_lived_until(story.number, now), tills=prices, chance=chance)
+    history = ending(story, lived, now)
     return Resident(person, history, story.limit_fen, story.unclaimed_fen, story.lost, serial)
+
+
+def _lived_until(number: int, now: datetime) -> datetime:
+    """When somebody's invented past ends: for those whose week is played, before that week."""
+    return now - BEFORE if number in DRIFTERS else now
 
 
 def story_person(serial: int, story: Story) -> Person:

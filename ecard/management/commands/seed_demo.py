@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from argparse import ArgumentParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +17,8 @@ from accounts.actors import Actor
 from accounts.models import Account
 from accounts.services import standing
 from ecard.demo import wallet
-from ecard.demo.seed import seed
+from ecard.demo.drift import BEFORE, DRIFTERS, Week
+from ecard.demo.seed import Seeded, seed
 from purse.keys import KeyBundle
 from reconciliation.services.reconcile import RunOrder, reconcile
 from transactions.days import local_day
@@ -42,8 +45,21 @@ class Command(BaseCommand):
         self._seed(size, seed, wallet)
 
     def _seed(self, size: str, number: int, folder: Path | None) -> None:
-        now = wiring.now()
-        made = seed(SIZES[size], number=number, now=now, secrets=wiring.secrets(), say=self._say)
+        with TemporaryDirectory(prefix="ecard-demo-") as scratch:
+            self._fill(size, number, folder or Path(scratch) / "wallet")
+
+    def _fill(self, size: str, number: int, folder: Path) -> None:
+        """Cards are written beside the wallet first: a wallet that is there is whole."""
+        now, draft = wiring.now(), folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(draft, ignore_errors=True)
+        version, master = next(iter(settings.CARD_MASTER.items()))
+        keys = KeyBundle.from_master(version, master)
+
+        def drift(early: Seeded) -> None:
+            wallet.fill(draft, early.residents, keys=keys, today=local_day(now - BEFORE))
+            Week(early.tills, draft, folder.with_name("tills"), keys, now).play()
+
+        made = seed(SIZES[size], number=number, now=now, secrets=wiring.secrets(), say=self._say, drift=drift)
         for resident in made.residents:
             if resident.lost:
                 account = Account.objects.get(number=resident.person.account_no)
@@ -51,13 +67,22 @@ class Command(BaseCommand):
                 standing.report_lost(account.pk, key=key, actor=Actor.system("seed_demo"), now=now)
         found = reconcile(RunOrder(now=now))
         self._say(f"对账：{found.to_json()}")
-        if folder is not None:
-            version, master = next(iter(settings.CARD_MASTER.items()))
-            keys = KeyBundle.from_master(version, master)
-            count = wallet.fill(folder, made.residents, keys=keys, today=local_day(now))
-            wallet.blanks(folder, 3)
-            self._say(f"{count} 张卡")
+        rest = [resident for resident in made.residents if resident.person.account_no not in DRIFTERS]
+        wallet.fill(draft, rest, keys=keys, today=local_day(now))
+        wallet.blanks(draft, 3)
+        _put(draft, folder)
+        self._say(f"{len(made.residents)} 张卡")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def _put(draft: Path, folder: Path) -> None:
+    """Make the finished wallet the wallet; cards of the same name in an older one are replaced."""
+    if not folder.is_dir():
+        draft.rename(folder)
+        return
+    for path in draft.iterdir():
+        path.replace(folder / path.name)
+    draft.rmdir()
