@@ -1,6 +1,7 @@
 """Who may see a staff page: an operator with password and one-time code, seen within a quarter of an hour.
 
-The same rule guards ``/admin/`` (``counter.site``). Sessions of the staff: 15 minutes idle, 10 hours in all.
+The same rule guards ``/admin/`` (``counter.site``). Sessions of the staff: 15 minutes idle, 10 hours in all. Whoever
+corrects a book shows a one-time code that is at most five minutes old (``fresh_code``).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth import logout
@@ -17,18 +19,23 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
-from accounts.models import Operator, OperatorRole
-from accounts.wiring import now
+from accounts.actors import Actor, Channel
+from accounts.kinds import OperatorRole
+from accounts.services.operators import Officer, officer_of
+from accounts.wiring import client_address, now
+from purse.policy import Policy
+from reconciliation.services.decisions import Hand
 
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=10)
-_SINCE, _SEEN = "staff_since", "staff_seen"
+_SINCE, _SEEN, _CODE = "staff_since", "staff_seen", "staff_code"
 
 
 class StaffRequest(HttpRequest):
     """A request of a member of staff."""
 
-    user: Operator
+    user: Any
+    officer: Officer
 
 
 StaffView = Callable[..., HttpResponseBase]
@@ -42,8 +49,9 @@ def staff_required(*roles: OperatorRole) -> Callable[[StaffView], StaffView]:
         @never_cache
         def guarded(request: StaffRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             if not is_present(request, now=now()):
-                return redirect(f"{reverse('counter:login')}?{urlencode({'next': request.path})}")
-            if request.user.role not in roles:
+                return redirect(f"{reverse('counter:login')}?{urlencode({'next': request.get_full_path()})}")
+            request.officer = officer_of(request.user)
+            if request.officer.role not in roles:
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
@@ -55,14 +63,19 @@ def staff_required(*roles: OperatorRole) -> Callable[[StaffView], StaffView]:
 def begin(request: HttpRequest, *, now: datetime) -> None:
     """Note when the operator came in; a holder signed in on the same browser is out."""
     request.session.pop("holder", None)
-    request.session[_SINCE] = request.session[_SEEN] = now.isoformat()
+    request.session[_SINCE] = request.session[_SEEN] = request.session[_CODE] = now.isoformat()
     request.session.set_expiry(int(ABSOLUTE.total_seconds()))
+
+
+def note_code(request: HttpRequest, *, now: datetime) -> None:
+    """Note that the one-time code was right just now."""
+    request.session[_CODE] = now.isoformat()
 
 
 def is_present(request: HttpRequest, *, now: datetime) -> bool:
     """Whether a verified operator is here and was seen lately; ends the session when not."""
-    user = request.user
-    if not (user.is_authenticated and user.is_active and user.is_verified()):  # type: ignore[attr-defined]
+    user: Any = request.user
+    if not (user.is_authenticated and user.is_active and user.is_verified()):
         return False
     since, seen = (request.session.get(name) for name in (_SINCE, _SEEN))
     if since is None or seen is None or _over(since, seen, now):
@@ -70,6 +83,35 @@ def is_present(request: HttpRequest, *, now: datetime) -> bool:
         return False
     request.session[_SEEN] = now.isoformat()
     return True
+
+
+def ends_at(request: HttpRequest) -> datetime:
+    """When the session ends without another request."""
+    since, seen = (datetime.fromisoformat(request.session[name]) for name in (_SINCE, _SEEN))
+    return min(seen + IDLE, since + ABSOLUTE)
+
+
+def is_extendable(request: HttpRequest) -> bool:
+    """Whether another request would make it last longer."""
+    since, seen = (datetime.fromisoformat(request.session[name]) for name in (_SINCE, _SEEN))
+    return seen + IDLE < since + ABSOLUTE
+
+
+def has_fresh_code(request: HttpRequest, *, now: datetime, policy: Policy) -> bool:
+    """Whether the one-time code still speaks for a correction; half a minute is left for pressing the button."""
+    return now - hand_of(request).code_at <= policy.step_up - timedelta(seconds=30)
+
+
+def hand_of(request: HttpRequest) -> Hand:
+    """Who acts, for the services."""
+    code_at = datetime.fromisoformat(request.session.get(_CODE) or request.session[_SINCE])
+    return Hand(int(request.user.pk or 0), client_address(request), code_at)
+
+
+def actor_of(request: StaffRequest) -> Actor:
+    """The same, as the audit names him."""
+    person = request.officer
+    return Actor.operator(person.id, role=person.role, channel=Channel.COUNTER, place=client_address(request))
 
 
 def _over(since: str, seen: str, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from accounts.actors import Actor
 from accounts.models import Operator
 from accounts.selectors import AccountOverview, account_overview
 from accounts.services import audit
+from purse.evidence import OpenItems
 from reconciliation import rulings, selectors
 from reconciliation.mismatch import CardSide
 from reconciliation.models import Case, CaseState, DecisionAction, NoteKind
@@ -24,7 +25,6 @@ from reconciliation.timeline import Line, build
 from reconciliation.trail import newest_movements
 from terminals import selectors as terminals
 from terminals.models import Terminal
-from terminals.services import jobs
 from transactions.models import Merchant, OfflineTrace
 
 LINES = 60
@@ -114,6 +114,7 @@ class CaseFile:
     account: AccountOverview
     holder_id: int
     explanation: Explanation
+    items: OpenItems
     card: CardSide | None
     lines: tuple[TracedLine, ...]
     older: bool
@@ -136,20 +137,11 @@ class CaseFile:
         return next((offer for offer in self.offers if offer.plan is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A desk with a reader. ``ready``: its agent has spoken lately."""
-
-    id: int
-    name_zh: str
-    name_en: str
-    campus_id: int
-    ready: bool
-
-
-def read(case_id: int, *, today: date, now: datetime) -> CaseFile:
-    """The file of one case, open or closed. Raises ``Case.DoesNotExist``."""
-    case = Case.objects.select_related("account", "assignee").get(pk=case_id)
+def find(case_id: int, *, today: date, now: datetime) -> CaseFile | None:
+    """The file of one case, open or closed; None when there is no such case."""
+    case = Case.objects.select_related("account", "assignee").filter(pk=case_id).first()
+    if case is None:
+        return None
     facts = facts_of(case.account_id)
     explanation = selectors.explain(case.account_id)
     assert explanation is not None
@@ -165,6 +157,7 @@ def read(case_id: int, *, today: date, now: datetime) -> CaseFile:
         account=account,
         holder_id=case.account.holder_id,
         explanation=explanation,
+        items=facts.found.items,
         card=facts.card,
         lines=tuple(_traced(lines, facts.card)),
         older=bool(movements) and movements[0].seq > 1,
@@ -180,16 +173,6 @@ def note_reading(file: CaseFile, *, actor: Actor, now: datetime) -> None:
     """Say in the audit that somebody looked at another person's movements, and for which case (P6)."""
     deed = audit.Deed("statement.read", "account", file.account.id, reason=f"case {file.case.id}")
     audit.record(deed, actor=actor, now=now)
-
-
-def desks(campus_id: int | None, *, now: datetime) -> tuple[Desk, ...]:
-    """The desks with a reader, of one campus or of all."""
-    found = []
-    for desk in jobs.desks(campus_id=campus_id):
-        heard_at = desk.contact.last_contact_at if hasattr(desk, "contact") else None
-        ready = heard_at is not None and now - heard_at <= jobs.AGENT_THERE
-        found.append(Desk(desk.pk, desk.name_zh, desk.name_en, desk.campus_id, ready))
-    return tuple(found)
 
 
 def _offers(facts: Facts, case: Case) -> Iterable[Offer]:

@@ -5,7 +5,6 @@ Reads only. A page costs the same at any depth: it starts behind the last row of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -182,10 +181,13 @@ def silences(campus_id: int | None, *, now: datetime) -> tuple[Silence, ...]:
     return tuple(Silence(each, max(unsent.get(each.id, 0), gaps.get(each.id, 0))) for each in silent)
 
 
-def waiting_cases(case_ids: Iterable[int]) -> frozenset[int]:
-    """Which of these cases have a decision that waits for a second person."""
-    waiting = _pending().filter(case_id__in=list(case_ids))
-    return frozenset(waiting.values_list("case_id", flat=True))
+def settled_but_frozen(campus_id: int | None) -> tuple[CaseRow, ...]:
+    """The newest case of every account that is frozen still, though no difference is open: unfreeze is what is left."""
+    open_too = Case.objects.filter(account_id=OuterRef("account_id"), state=CaseState.OPEN)
+    mine = Q() if campus_id is None else Q(campus_id=campus_id)
+    found = Case.objects.filter(mine, ~Exists(open_too)).exclude(account__frozen_reasons=[])
+    newest = found.select_related("account").order_by("account_id", "-id").distinct("account_id")
+    return tuple(row_of(case) for case in newest)
 
 
 def _pending() -> QuerySet[Decision]:

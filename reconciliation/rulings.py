@@ -65,9 +65,10 @@ class DecisionRow:
         return self.state in {DecisionState.WAITING, DecisionState.APPROVED}
 
 
-def decision(decision_id: int) -> DecisionRow:
-    """One decision. Raises ``Decision.DoesNotExist``."""
-    return _row(_all().get(pk=decision_id))
+def find(decision_id: int) -> DecisionRow | None:
+    """One decision, or None."""
+    found = _all().filter(pk=decision_id).first()
+    return _row(found) if found else None
 
 
 def decisions_of_case(case_id: int) -> tuple[DecisionRow, ...]:

@@ -1,9 +1,9 @@
-"""The first staff pages: the door, and the queue of open cases."""
+"""The staff door: coming in, staying, going out."""
 
 from __future__ import annotations
 
 from django.contrib import auth
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -11,11 +11,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import OperatorRole
+from accounts.kinds import OperatorRole
 from accounts.wiring import now
-from counter.access import StaffRequest, begin, staff_required
-from counter.forms import CasesForm, StaffLoginForm
-from reconciliation import selectors
+from counter.access import StaffRequest, begin, ends_at, staff_required
+from counter.forms import StaffLoginForm
 
 DESK = (OperatorRole.CLERK, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)
 """Who works on cases, or looks over the shoulder of those who do (reliability.md section 3)."""
@@ -47,32 +46,17 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 @staff_required(*OperatorRole)
+@require_POST
+def extend(request: StaffRequest) -> HttpResponse:
+    """Stay: another quarter of an hour, as far as the ten hours allow."""
+    return JsonResponse({"seconds": int((ends_at(request) - now()).total_seconds())})
+
+
+@staff_required(*OperatorRole)
 @require_safe
 def home(request: StaffRequest) -> HttpResponse:
     """Where this operator's work is."""
-    return redirect("counter:cases" if request.user.role in DESK else "admin:index")
-
-
-@staff_required(*DESK)
-@require_safe
-def cases(request: StaffRequest) -> HttpResponse:
-    """The open cases of the operator's campus (who serves all may choose), and whether the nightly run was on time."""
-    own = request.user.campus
-    form = CasesForm(request.GET)
-    if not form.is_valid():
-        return render(request, "counter/cases.html", {"form": form, "refused": True}, status=400)
-    campus = own or form.cleaned_data["campus"]
-    campus_id = campus.pk if campus else None
-    counts = selectors.open_counts(campus_id)
-    context = {
-        "form": None if own else form,
-        "campus": campus,
-        "cases": selectors.open_cases(campus_id),
-        "counts": [(mismatch.label, count) for mismatch, count in counts.items() if count],
-        "run": selectors.last_run(),
-        "late": selectors.is_late(now=now()),
-    }
-    return render(request, "counter/cases.html", context)
+    return redirect("counter:cases" if request.officer.role in DESK else "admin:index")
 
 
 def _goal(request: HttpRequest) -> str:

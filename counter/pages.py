@@ -1,0 +1,33 @@
+"""What every staff page has in its frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from accounts.kinds import OperatorRole
+from accounts.wiring import now
+from counter.access import StaffRequest, ends_at, is_extendable
+from reconciliation import rulings
+
+ACTS = (OperatorRole.CLERK, OperatorRole.SUPERVISOR)
+
+
+def staff_page(
+    request: StaffRequest, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Render a staff page: who is here, how long the session lasts, how much waits for a second person."""
+    person = request.officer
+    frame = {
+        "officer": person,
+        "acts": person.role in ACTS,
+        "waiting_count": len(rulings.waiting(person.campus_id)),
+        "seconds_left": int((ends_at(request) - now()).total_seconds()),
+        "extendable": is_extendable(request),
+        "new_key": uuid4(),
+    }
+    return render(request, template, frame | dict(context), status=status)

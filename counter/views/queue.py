@@ -1,0 +1,42 @@
+"""The queue: what waits, how much of it, how old it is, and which tills are silent."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts.wiring import now
+from counter.access import StaffRequest, staff_required
+from counter.drawings import age_bars, class_bars
+from counter.forms import QueueForm
+from counter.pages import staff_page
+from counter.views.entry import DESK
+from reconciliation import queue, selectors
+from transactions.days import local_day
+
+
+@staff_required(*DESK)
+@require_safe
+def cases(request: StaffRequest) -> HttpResponse:
+    """The open cases of the operator's campus (who serves all may choose), counted, drawn, page by page."""
+    person, moment = request.officer, now()
+    form = QueueForm(request.GET, own_campus=person.campus_id is not None)
+    if not form.is_valid():
+        return staff_page(request, "counter/queue.html", {"form": form, "refused": True}, status=400)
+    wanted = form.wanted(
+        operator_id=person.id, campus_id=person.campus_id, now=moment, today=local_day(moment)
+    )
+    cleaned = form.cleaned_data
+    context = {
+        "form": form,
+        "page": queue.page(wanted, after=cleaned["after"], before=cleaned["before"]),
+        "wanted": wanted,
+        "now": moment,
+        "classes": class_bars(queue.by_class(wanted.campus_id)),
+        "ages": age_bars(queue.by_age(wanted.campus_id, now=moment)),
+        "silences": queue.silences(wanted.campus_id, now=moment),
+        "frozen": queue.settled_but_frozen(wanted.campus_id),
+        "run": selectors.last_run(),
+        "late": selectors.is_late(now=moment),
+    }
+    return staff_page(request, "counter/queue.html", context)
