@@ -97,9 +97,12 @@ def remember_refusal(answer: NewAnswer, now: datetime) -> None:
     statement.run(text, params)
 
 
-def confirm(keys: tuple[uuid.UUID, ...]) -> frozenset[uuid.UUID]:
-    """Settle the cards of operations whose write was read back; returns the keys of cards that somebody else holds."""
-    busy = statement.run(sql.CONFIRM_ALONE, {"confirmed": array(keys)})[0]
+def confirm(keys: tuple[uuid.UUID, ...], *, terminal_id: int) -> frozenset[uuid.UUID]:
+    """Settle the cards of operations whose write this terminal read back; keys of other terminals settle nothing.
+
+    Returns the keys of cards that somebody else holds.
+    """
+    busy = statement.run(sql.CONFIRM_ALONE, {"confirmed": array(keys), "terminal": terminal_id})[0]
     return frozenset(busy or ())
 
 

@@ -141,7 +141,8 @@ RESULT = " SELECT (SELECT count(*) FROM moved)"
 RESULT_CONFIRMED = ", (SELECT array_agg(key) FROM free)"
 CONFIRM_ALONE = (
     "WITH nothing AS (SELECT 1)"
-    + _CONFIRMED.format(others="true", **_TOLD_LAST)
+    + _CONFIRMED.format(others="w.terminal_id = %(terminal)s", **_TOLD_LAST)
     + """ SELECT array_agg(w.key) FROM transactions_answer w
-        WHERE w.key = ANY(%(confirmed)s::uuid[]) AND w.card_id IS NOT NULL AND w.key NOT IN (SELECT key FROM free)"""
+        WHERE w.key = ANY(%(confirmed)s::uuid[]) AND w.terminal_id = %(terminal)s AND w.card_id IS NOT NULL
+            AND w.key NOT IN (SELECT key FROM free)"""
 )

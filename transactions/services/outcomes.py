@@ -39,11 +39,12 @@ def report_outcomes(reports: Sequence[Report], *, till: Till, now: datetime) -> 
     """Take in what a till says of its earlier keys; returns those that it need not report again.
 
     Safe to repeat, in any order; a report that is lost is harmless, because the next sighting shows the card itself.
+    What a till says of another's keys changes nothing.
     Raises ``Busy``.
     """
     try:
         written = tuple(report.key for report in reports if report.outcome is CardWrite.WRITTEN)
-        busy = ledger.confirm(written) if written else frozenset()
+        busy = ledger.confirm(written, terminal_id=till.id) if written else frozenset()
         for report in reports:
             if report.outcome is CardWrite.ABANDONED:
                 give_up(report.key, till=till, now=now)
