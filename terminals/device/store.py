@@ -95,6 +95,7 @@ class Store:
                 return
             self._depth = 1
             try:
+                self._roll_back()  # one that failed may have left its transaction behind, when that failed too
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
@@ -127,9 +128,19 @@ class Store:
             return 0
 
     def probe(self) -> None:
-        """Find out whether the disk takes writes again. Raises ``JournalBroken``."""
-        with self.writing() as db:
-            db.execute("UPDATE journal SET last_boot = last_boot")
+        """Open the file anew after a failure and see whether the disk takes writes again. Raises ``JournalBroken``.
+
+        After some failures the open connection holds a picture of the file that is no longer true.
+        """
+        with self._lock:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            try:
+                self._connection = _open(self.path)
+            except (sqlite3.Error, OSError) as error:
+                raise JournalBroken(f"{self.path}: {error}") from error
+            with self.writing() as db:
+                db.execute("UPDATE journal SET last_boot = last_boot")
 
     def close(self) -> None:
         """Fold the WAL back and let go of the file."""

@@ -99,6 +99,10 @@ class Bench:
         """What the background does within a second."""
         assert self.parts.background.greet()
 
+    def report_if_possible(self) -> bool:
+        """The same on a till in trouble."""
+        return self.parts.background.greet()
+
     # -- cards ----------------------------------------------------------------------------------------------
 
     def issue(self, name: str, fen: int, **changes) -> ClassicCard:

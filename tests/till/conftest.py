@@ -16,6 +16,7 @@ from terminals.services.keyring import Keyring
 from terminals.services.registry import Registry
 from tests.campus import KEYS, make_campus
 from tests.till.bench import Bench
+from tests.till.disk import use_memory
 from tests.till.university import Served, University
 
 
@@ -29,6 +30,12 @@ def served(university):
     served = Served(university)
     yield served
     served.close()
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """Every journal of this test lies on a disk in memory."""
+    use_memory(monkeypatch)
 
 
 @pytest.fixture

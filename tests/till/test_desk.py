@@ -6,10 +6,9 @@ import pytest
 
 from terminals.device.desk_face import DeskState
 from terminals.models import JobState
-from tests.campus import Counter, make_person
+from tests.campus import make_person
 from tests.terminals.conftest import server  # noqa: F401 - a fixture
 from tests.till.desk_bench import DeskBench
-from transactions.models import Entry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
