@@ -56,7 +56,7 @@ def compare(notes: Notes, *, honest: Iterable[int], shown_fen: dict[int, int]) -
 
     ``honest`` are the accounts whose card was never copied; ``shown_fen`` what their cards hold, by account number.
     """
-    audit, books, verdicts = Audit(), _charges(), _verdicts()
+    audit, books, verdicts, honest = Audit(), _charges(), _verdicts(), set(honest)
     voids: dict[uuid.UUID, list[Sale]] = defaultdict(list)
     for sale in notes.sales.values():
         if sale.void_of is not None:
@@ -72,7 +72,8 @@ def compare(notes: Notes, *, honest: Iterable[int], shown_fen: dict[int, int]) -
         audit.broken.append(f"{key} account {books[key].account}: charged, and nobody was at a till")
     audit.broken += notes.wrong
     audit.broken += _too_late(notes)
-    audit.broken += _cards(notes, books, audit, honest=set(honest), shown_fen=shown_fen)
+    audit.broken += _doubted(notes, verdicts, honest=honest)
+    audit.broken += _cards(notes, books, audit, honest=honest, shown_fen=shown_fen)
     return audit
 
 
@@ -123,6 +124,13 @@ def _not_charged(sale: Sale, verdict: str, audit: Audit) -> str:
     audit.counts[why] += 1
     audit.fen[why] += sale.fen
     return ""
+
+
+def _doubted(notes: Notes, verdicts: dict[uuid.UUID, str], *, honest: set[int]) -> Iterator[str]:
+    """A sale with a beep, of a card that nobody copied, is no case for suspicion."""
+    for key, sale in notes.sales.items():
+        if sale.beeps and sale.account in honest and verdicts.get(key) == Result.SUSPECT.value:
+            yield f"{key} till {sale.till} account {sale.account}: an honest sale is held for suspect"
 
 
 def _too_late(notes: Notes) -> Iterator[str]:

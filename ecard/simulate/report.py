@@ -65,6 +65,7 @@ def _figures(found: Mapping[str, Any]) -> str:
         ("offline_ms", f"{found['offline']['p50_ms']} / {found['offline']['p99_ms']}"),
         ("healed", found["healed_by_the_same_card"]),
         ("levelled", found["levelled"]),
+        ("refunded", found["desk"].get("refunded", 0)),
         ("frozen", ", ".join(f"{reason} {count}" for reason, count in found["frozen"].items()) or 0),
         ("verify", sum(found["verify"]["checked"].values())),
         ("verify_broken", len(found["verify"]["broken"])),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from accounts.models import Account
 from ecard.simulate import campus
+from ecard.simulate import desk as campus_desk
 from ecard.simulate.audit import Audit, compare
 from ecard.simulate.crowd import Crowd
 from ecard.simulate.incidents import Incident, Incidents, keep_hotlist
@@ -46,6 +47,7 @@ class Played:
     audit: Audit
     verdict: Verdict
     reconciled: list[Outcome]
+    desk: Counter[str] = field(default_factory=Counter)
     frozen: Counter[str] = field(default_factory=Counter)
     cases: Counter[str] = field(default_factory=Counter)
     undrained: list[str] = field(default_factory=list)
@@ -105,6 +107,9 @@ class Run:
         shown_fen = self._last_looks()
         self.world.skip(GRACE)
         self._compare("the end")
+        desk = campus_desk.work(self.plan, now=self.world.now())
+        self._say(f"the desk: {dict(desk)}")
+        self._compare("after the desk")
         self._sample()
         self._say("checking every invariant")
         verdict = verify(policy=Policy())
@@ -115,6 +120,7 @@ class Run:
             audit=audit,
             verdict=verdict,
             reconciled=self._reconciled,
+            desk=desk,
             frozen=Counter(
                 reason
                 for reasons in Account.objects.values_list("frozen_reasons", flat=True)

@@ -43,6 +43,7 @@ def summary(played: Played) -> dict[str, Any]:
         "audit": {"counts": dict(audit.counts), "fen": dict(audit.fen), "broken": audit.broken},
         "frozen": dict(played.frozen),
         "levelled": sum(outcome.levelled for outcome in played.reconciled),
+        "desk": dict(played.desk),
         "cases_opened": dict(opened),
         "cases_open": dict(played.cases),
         "undrained": played.undrained,
@@ -63,6 +64,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"sums       {_told(found['audit']['counts'])}"
     yield "yuan       " + _told({name: f"{fen / 100:.2f}" for name, fen in found["audit"]["fen"].items()})
     yield f"levelled   {found['levelled']}   frozen {_told(found['frozen'])}"
+    yield f"desk       {_told(found['desk'])}"
     yield f"cases      opened {_told(found['cases_opened'])}; open {_told(found['cases_open'])}"
     checked = found["verify"]["checked"]
     yield f"verify     {sum(checked.values())} checked, {len(found['verify']['broken'])} broken"
