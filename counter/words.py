@@ -29,6 +29,7 @@ OBSTACLES: dict[Obstacle, Words] = {
     Obstacle.NOTHING_TO_DO: _("卡库一致，无需修正"),
     Obstacle.CARD_ABOVE_BOOK: _("卡高于库，不能按卡修正"),
     Obstacle.OFFLINE_OPEN: _("有脱机消费尚未上传，写卡会把这笔钱多给出去"),
+    Obstacle.LATE_OPEN: _("有重复扣款尚未退还，请先退还"),
     Obstacle.BOOK_NEGATIVE: _("库余额为负"),
     Obstacle.BOOK_BELOW_ZERO: _("修正后库余额会低于零"),
     Obstacle.CARD_SUSPECT: _("卡上有记录无法解释的内容，须先由主管核查"),

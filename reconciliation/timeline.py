@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconciliation.mismatch import CardSide
+from transactions.days import local_day
 from transactions.models import EntryKind, Mode
 
 LEVELLED_BY = (EntryKind.LEVELLING, EntryKind.ADJUSTMENT)
@@ -93,10 +94,10 @@ class Line:
         return self.movement.book_after_fen - self.movement.book_change_fen if self.movement else None
 
     @property
-    def posted_late(self) -> bool:
-        """Whether the book learned of it more than an hour after it happened."""
+    def posted_later(self) -> bool:
+        """Whether the book learned of it on another day."""
         found = self.movement
-        return found is not None and (found.posted_at - found.occurred_at).total_seconds() > 3600
+        return found is not None and local_day(found.occurred_at) != local_day(found.posted_at)
 
 
 @dataclass(slots=True)
@@ -210,11 +211,17 @@ def _merged(spends: Sequence[Line], others: Iterable[Line]) -> Iterator[Line]:
     """Put the others between the writes of the SPEND side by their time; each row keeps its own order."""
     waiting = list(others)
     for line in spends:
-        at = line.at
-        while waiting and at is not None and waiting[0].at is not None and waiting[0].at < at:
+        while waiting and line.movement is not None and _comes_before(waiting[0], line):
             yield waiting.pop(0)
         yield line
     yield from waiting
+
+
+def _comes_before(other: Line, spend: Line) -> bool:
+    if other.movement is None or spend.movement is None:
+        return False
+    mine, theirs = other.movement, spend.movement
+    return (mine.occurred_at, mine.seq) < (theirs.occurred_at, theirs.seq)
 
 
 def _with_card(lines: tuple[Line, ...], card: CardSide | None) -> tuple[Line, ...]:

@@ -44,6 +44,7 @@ class Obstacle(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     CARD_ABOVE_BOOK = "card_above_book"
     OFFLINE_OPEN = "offline_open"
+    LATE_OPEN = "late_open"
     BOOK_NEGATIVE = "book_negative"
     BOOK_BELOW_ZERO = "book_below_zero"
     CARD_SUSPECT = "card_suspect"
@@ -192,7 +193,7 @@ def _set_to_book(facts: Facts, target: Target) -> Plan:
     if found.book_fen < 0:
         raise Refused(Obstacle.BOOK_NEGATIVE)
     if items.late_fen:
-        raise Refused(Obstacle.NOT_EQUAL)
+        raise Refused(Obstacle.LATE_OPEN)
     if items.offline_fen > 0:
         raise Refused(Obstacle.OFFLINE_OPEN)
     assert facts.card is not None
