@@ -7,8 +7,8 @@ a day's spending saturates at 655.35 (above any daily limit), a sequence ends at
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from purse.keys import Role
 
@@ -65,8 +65,7 @@ def day_of(number: int) -> date:
     return _EPOCH + timedelta(days=number)
 
 
-@dataclass(frozen=True, slots=True)
-class Ident:
+class Ident(NamedTuple):
     """Block 4: whose card this is. ``card_type`` 1 formal, 2 named, 3 temporary; ``expires`` 0 = never."""
 
     key_version: int
@@ -95,8 +94,7 @@ class Ident:
         return cls(key_version, card_type, issue_no, account_no, expires, campus)
 
 
-@dataclass(frozen=True, slots=True)
-class SpendSlot:
+class SpendSlot(NamedTuple):
     """Blocks 8/9: everything ever spent, today's part of it, and what was spent offline since the last online write."""
 
     seq: int
@@ -112,11 +110,10 @@ class SpendSlot:
     @classmethod
     def unpack(cls, data: bytes) -> SpendSlot:
         """Inverse of ``pack``; any twelve bytes unpack to something, only the MAC makes it true."""
-        return cls(*_SPEND.unpack(data[:DATA_BYTES]))
+        return cls._make(_SPEND.unpack_from(data))
 
 
-@dataclass(frozen=True, slots=True)
-class LoadSlot:
+class LoadSlot(NamedTuple):
     """Blocks 12/13: everything ever loaded, and the holder's daily limit."""
 
     seq: int
@@ -132,11 +129,10 @@ class LoadSlot:
     @classmethod
     def unpack(cls, data: bytes) -> LoadSlot:
         """Inverse of ``pack``."""
-        return cls(*_LOAD.unpack(data[:DATA_BYTES]))
+        return cls._make(_LOAD.unpack_from(data))
 
 
-@dataclass(frozen=True, slots=True)
-class RingRecord:
+class RingRecord(NamedTuple):
     """One of six blocks that remember the last offline debits, so that a dead till can be recovered from the cards."""
 
     card_seq: int

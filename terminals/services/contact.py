@@ -25,6 +25,7 @@ ADVANCED = """
     )"""
 """A CTE for a statement that wants to note the contact on the way; no row in ``advanced`` means a replay."""
 
+_CALL = "terminals_advance(%(contact_terminal)s, %(contact_boot)s, %(contact_seq)s, %(contact_at)s)"
 # Nobody's money depends on this row, so its commit need not wait for the disk; the setting ends with the statement.
 _RELAXED = "quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
 _ADVANCE = f"WITH {_RELAXED}, {ADVANCED} SELECT (SELECT count(*) FROM advanced), (SELECT count(*) FROM quick)"  # noqa: S608 - fixed
@@ -56,7 +57,7 @@ class Contact:
 
 def prelude(contact: Contact) -> Prelude:
     """The same note as the beginning of a tap's first statement, so that it costs no round trip of its own."""
-    return Prelude(ADVANCED, _RELAXED, contact.params())
+    return Prelude(ADVANCED, _RELAXED, _CALL, contact.params())
 
 
 def advance(contact: Contact) -> bool:

@@ -259,7 +259,7 @@ def test_a_plain_purchase_takes_one_round_trip_with_the_contact_in_it(box, perso
         box.call("debit", message.to_json())
 
     assert len(seen) == 0
-    assert ["terminals_terminalcontact" in text for text in texts] == [True]
+    assert ["terminals_advance(" in text for text in texts] == [True]
     assert TerminalContact.objects.get(terminal_id=box.id).last_seq == box.seq
 
 

@@ -19,11 +19,13 @@ class Prelude:
     """Something that must happen once before the facts are read, in the same round trip (a terminal's contact).
 
     ``advance`` is the text of a common table expression ``advanced``, fixed in code, that returns a row if it did.
-    ``relax`` is one that lets the commit not wait for the disk: only for a statement that moves no money.
+    ``relax`` is one that lets the commit not wait for the disk: only for a statement that moves no money. ``call`` is
+    the same as ``advance`` as a call of a function that returns whether it did.
     """
 
     advance: str
     relax: str
+    call: str
     params: dict[str, Any]
 
 

@@ -17,8 +17,6 @@ from transactions.services.orders import BookContext, Busy, TapOrder, TapReply, 
 from transactions.services.running import RETRYABLE, UNIQUE_VIOLATION, sqlstate
 
 TRY_AGAIN = RETRYABLE | {UNIQUE_VIOLATION}
-BOOK_FEN, LIMIT_FEN = -111_111_111_111, -222_222_222_222
-"""Stand-ins in the prepared answer for the two amounts that only the book knows."""
 
 
 def sell_plainly(order: TapOrder, book: BookContext) -> TapReply | TapOrder:
@@ -35,7 +33,7 @@ def sell_plainly(order: TapOrder, book: BookContext) -> TapReply | TapOrder:
         return order
     if purse.spend.offline_fen or purse.spend.stop or is_worn(purse.spend) or order.fen > purse.card_fen:
         return order
-    sale, reply = _compose(order, purse, book)
+    sale, write = _compose(order, purse, book)
     try:
         sold = plain.sell(sale, order.prelude)
     except DatabaseError as error:
@@ -49,50 +47,65 @@ def sell_plainly(order: TapOrder, book: BookContext) -> TapReply | TapOrder:
     return TapReply(
         refusal=None,
         book_fen=sold.book_fen,
-        card_fen=reply.card_fen,
-        writes=reply.writes,
+        card_fen=purse.card_fen - order.fen,
+        writes=(write,),
         fen=order.fen,
-        today_fen=reply.today_fen,
+        today_fen=sale.spent_before + order.fen,
         limit_fen=sold.limit_fen,
         recorded=sold.confirmed,
     )
 
 
-def _compose(order: TapOrder, purse: Purse, book: BookContext) -> tuple[plain.PlainSale, TapReply]:
+def _compose(order: TapOrder, purse: Purse, book: BookContext) -> tuple[plain.PlainSale, TellWrite]:
     """What to write and what to answer, if the book agrees with everything the card says."""
     today = local_day(book.now)
-    spent_fen = purse.spent_on(today)
-    spend = purse.spend
+    spent_fen, spend, load, till = purse.spent_on(today), purse.spend, purse.load, order.till
     after = State(spend.seq + 1, spend.total_fen + order.fen, 1 - spend.slot)
-    day = Day(today, spent_fen + order.fen)
-    image = spend_image(purse.uid, purse.ident.account_no, after, day, book.keys)
-    reply = TapReply(
-        refusal=None,
-        book_fen=BOOK_FEN,
-        card_fen=purse.card_fen - order.fen,
-        writes=(TellWrite(Side.SPEND, after.slot, image),),
-        fen=order.fen,
-        today_fen=day.spent_fen,
-        limit_fen=LIMIT_FEN,
-    )
+    today_fen = spent_fen + order.fen
+    image = spend_image(purse.uid, purse.ident.account_no, after, Day(today, today_fen), book.keys)
     sale = plain.PlainSale(
         key=order.key,
         asked=order.asked,
-        reply=plain.template(reply.to_json(), {str(BOOK_FEN): 1, str(LIMIT_FEN): 2}),
+        reply=_REPLY % (purse.card_fen - order.fen, after.slot, image.hex(), order.fen, today_fen),
         uid=order.card.uid.hex().upper(),
         account_no=purse.ident.account_no,
         fen=order.fen,
-        spend=spend,
-        load=purse.load,
-        after=after,
+        spend_seq=spend.seq,
+        spend_total=spend.total_fen,
+        load_seq=load.seq,
+        load_total=load.total_fen,
+        seq_after=after.seq,
         today=today,
-        spent_before_fen=spent_fen,
+        spent_before=spent_fen,
         at=order.at,
         now=book.now,
-        merchant_id=order.till.merchant_id,
-        terminal_id=order.till.id,
-        place=order.till.place,
+        merchant=till.merchant_id,
+        terminal=till.id,
+        place=till.place,
         journal_seq=order.journal_seq,
         confirmed=order.confirmed,
     )
-    return sale, reply
+    return sale, TellWrite(Side.SPEND, after.slot, image)
+
+
+def _reply_text() -> str:
+    """The stored answer of a plain purchase, as text for ``%``: made once, from the one place that knows its shape.
+
+    What the book alone knows stays open for PostgreSQL's ``format``: its amount is ``%1$s``, the limit ``%2$s``.
+    """
+    book, limit, card, slot, fen, today = (-(10**15) - number for number in range(6))
+    image = bytes(range(240, 256))
+    writes = (TellWrite(Side.SPEND, slot, image),)
+    reply = TapReply(None, book, card, writes, fen=fen, today_fen=today, limit_fen=limit)
+    text = plain.as_text(reply.to_json())
+    for stand_in, place in (
+        (book, "%%1$s"),
+        (limit, "%%2$s"),
+        *((number, "%d") for number in (card, slot, fen, today)),
+        (image.hex(), "%s"),
+    ):
+        text = text.replace(str(stand_in), place)
+    return text
+
+
+_REPLY = _reply_text()
