@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
 
-RINGS = ("PIN_PEPPERS", "FIELD_KEYS", "TERMINAL_MASTER", "CARD_MASTER")
+RINGS = ("PIN_PEPPERS", "FIELD_KEYS", "TERMINAL_MASTER", "CARD_MASTER", "DAY_KEYS")
 SINGLE = ("INDEX_KEY", "AUDIT_KEY")
 MINIMUM_KEY_BYTES = 32
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}

@@ -195,6 +195,7 @@ class ReconcileRun(models.Model):
         return f"{self.started_at:%F %T}"
 
 
+from .models_days import DayClose  # noqa: E402
 from .models_desk import Decision, DecisionAction, DecisionResult, Ruling  # noqa: E402 - they point at Case
 
 __all__ = [
@@ -203,6 +204,7 @@ __all__ = [
     "CaseFinding",
     "CaseNote",
     "CaseState",
+    "DayClose",
     "Decision",
     "DecisionAction",
     "DecisionResult",

@@ -264,6 +264,20 @@ class CardFinding(models.Model):
         return f"{self.kind} {self.sighting}"
 
 
+class ShutDay(models.Model):
+    """A ledger day that is over: no entry is posted to it any more, nor to any day before it (L7)."""
+
+    day = models.DateField(primary_key=True)
+    shut_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("已关闭日")
+        verbose_name_plural = _("已关闭日")
+
+    def __str__(self) -> str:
+        return f"{self.day}"
+
+
 def entry_id(account_id: int, seq: int) -> int:
     """The primary key of an entry: account and sequence in one number, so that a statement is one index range."""
     return account_id << SEQ_BITS | seq

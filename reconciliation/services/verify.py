@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from purse.policy import Policy
-from reconciliation.invariants import ALL
+from reconciliation.digest import DayKeys
+from reconciliation.invariants import ALL, days
 
 LIST_MAX = 1000
 """So many broken promises of one kind are named; a thousand say as much as a million."""
@@ -52,15 +54,18 @@ class Verdict:
         }
 
 
-def verify(*, policy: Policy) -> Verdict:
-    """Check every invariant (reliability.md section 2) in one snapshot. Not to be called inside a transaction."""
+def verify(*, policy: Policy, keys: DayKeys | None = None) -> Verdict:
+    """Check every invariant (reliability.md section 2) in one snapshot. Not to be called inside a transaction.
+
+    Without ``keys`` the digests of closed days (L8) are not computed again, only their chain and sums are looked at.
+    """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SET LOCAL statement_timeout = 0")
-        return check_all(cursor, policy)
+        return check_all(cursor, policy, keys)
 
 
-def check_all(cursor: CursorWrapper, policy: Policy) -> Verdict:
+def check_all(cursor: CursorWrapper, policy: Policy, keys: DayKeys | None = None) -> Verdict:
     """Run every check in the transaction of ``cursor``, whose snapshot should be one."""
     bounds = {
         "max_book_fen": policy.max_book_fen,
@@ -74,6 +79,8 @@ def check_all(cursor: CursorWrapper, policy: Policy) -> Verdict:
     for check in ALL:
         verdict.checked[check.id] += _ask(cursor, check.counted)[0][0]
         verdict.broken += [Broken(check.id, *row) for row in _ask(cursor, f"{check.broken} LIMIT {LIST_MAX}")]
+    verdict.checked[days.ID] += _ask(cursor, days.COUNTED)[0][0]
+    verdict.broken += [Broken(days.ID, *row) for row in islice(days.broken(cursor, keys), LIST_MAX)]
     return verdict
 
 

@@ -67,9 +67,10 @@ def test_books_with_every_open_item_are_right():
 
     assert verdict.broken == []
     assert set(verdict.checked) == {
-        *("L1", "L2", "L3", "L4", "L5", "L6", "L7", "L10"),
+        *("L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L10"),
         *("C1", "C2", "C3", "C5", "C6", "M1", "M3", "S1", "S2", "S6"),
     }
+    del verdict.checked["L8"]  # no day is closed here: test_close_day.py
     assert min(verdict.checked.values()) > 0
 
 

@@ -1,0 +1,41 @@
+"""Close the ledger days that are over. Cron runs it nightly; a person may run it at any time."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from reconciliation.services.close_day import AlreadyRunning, NotOver, close_days
+from reconciliation.services.reconcile import ClockWrong, refuse_wrong_clock
+from reconciliation.wiring import day_keys
+
+
+class Command(BaseCommand):
+    help = "Close every finished ledger day: partitions ahead, no entry any more, a digest. Safe to repeat and to kill."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options that interfaces.md fixes."""
+        parser.add_argument(
+            "--date", type=date.fromisoformat, help="the last day to close, default yesterday"
+        )
+        parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run once. Raises ``CommandError`` when another run is under way or the day is not over."""
+        try:
+            refuse_wrong_clock(datetime.now(UTC))
+            closed = close_days(keys=day_keys(), until=options["date"])
+        except (AlreadyRunning, ClockWrong, NotOver) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if options["json"]:
+            self.stdout.write(json.dumps(closed.to_json()))
+            return
+        for day in closed.days:
+            self.stdout.write(f"closed {day.day} {day.entries} {day.hexdigest}")
+        if closed.months_added:
+            self.stdout.write(f"months added {closed.months_added}")
+        self.stdout.write(f"total {len(closed.days)}")

@@ -1,0 +1,15 @@
+"""The one place where this room meets settings. For commands, never for services."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.conf import settings
+
+from reconciliation.digest import DayKeys
+
+
+@cache
+def day_keys() -> DayKeys:
+    """The keys that seal closed days, read once per process."""
+    return DayKeys(settings.DAY_KEYS)
