@@ -107,10 +107,10 @@ class Run:
         shown_fen = self._last_looks()
         self.world.skip(GRACE)
         self._compare("the end")
+        self.notes.marks.append((time.monotonic(), "desk"))
         desk = campus_desk.work(self.plan, now=self.world.now())
         self._say(f"the desk: {dict(desk)}")
         self._compare("after the desk")
-        self._sample()
         self._say("checking every invariant")
         verdict = verify(policy=Policy())
         audit = compare(self.notes, honest=shown_fen, shown_fen=shown_fen)
@@ -193,8 +193,10 @@ class Run:
         self.server.restart(kill=True)
 
     def _compare(self, name: str) -> None:
+        self._sample()
         outcome = reconcile(RunOrder(now=self.world.now()))
         self._reconciled.append(outcome)
+        self._sample()
         opened = {kind.value: count for kind, count in outcome.opened.items()}
         self._say(f"{name}: compared {outcome.compared}, levelled {outcome.levelled}, cases {opened}")
 

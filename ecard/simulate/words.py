@@ -35,6 +35,7 @@ WORDS = {
     "six_days": ("六天后", "six days later"),
     "back": ("静默终端恢复", "silent till back"),
     "server_killed": ("服务器被杀", "server killed"),
+    "desk": ("对账台退还", "desk refunds"),
     "what": ("项目", "What"),
     "count": ("数量", "Count"),
     "yuan": ("元", "Yuan"),
