@@ -208,8 +208,8 @@ class Client:
                 request = Request("POST", wire.host, target, body)
                 headers = {REQUEST_HEADER: sign_request(self._keys, request, stamp)}
                 status, content, signature = wire.post(target, body, headers, timeout=self._left_s(deadline))
-            except TimeoutError as error:
-                raise NoAnswer("no answer in time") from error
+            except (TimeoutError, ConnectionAbortedError) as error:
+                raise NoAnswer("no answer in time, or none wanted any more") from error
             except (OSError, http.client.HTTPException) as error:
                 if kept:
                     continue

@@ -67,7 +67,10 @@ class Wire:
     def post(
         self, target: str, body: bytes, headers: dict[str, str], *, timeout: float
     ) -> tuple[int, bytes, str]:
-        """Send and return status, body and signature header. Raises ``OSError`` or ``HTTPException``."""
+        """Send and return status, body and signature header. Raises ``OSError`` or ``HTTPException``.
+
+        ``ConnectionAbortedError``: ended by ``close``, so nobody wants it tried again.
+        """
         headers = {"Host": self.host, "Content-Type": "application/json", **headers}
         with self._using:
             connection = self._connected(time.monotonic() + timeout)
@@ -75,8 +78,10 @@ class Wire:
                 connection.request("POST", target, body, headers)
                 answer = connection.getresponse()
                 content = answer.read(MAX_ANSWER_BYTES)
-            except BaseException:
+            except BaseException as error:
                 self._drop()
+                if connection.interrupted:
+                    raise ConnectionAbortedError("closed under way") from error
                 raise
             self._used_at = time.monotonic()
             if answer.will_close:
@@ -195,6 +200,7 @@ class _Connection(http.client.HTTPConnection):
         self._context = tls
         self._raw: _Socket | None = None
         self.sock: Any = None
+        self.interrupted = False
 
     @property
     def deadline(self) -> float:
@@ -235,6 +241,7 @@ class _Connection(http.client.HTTPConnection):
 
     def interrupt(self) -> None:
         """Wake whoever waits on this connection; called by another thread."""
+        self.interrupted = True
         raw = self.sock or self._raw
         if raw is not None:
             with suppress(OSError):
