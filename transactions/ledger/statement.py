@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 from psycopg.types.numeric import Int8Dumper
 
@@ -63,22 +63,35 @@ def fetch(text: str, params: Mapping[str, Any]) -> Row | None:
 
 _prepared: WeakKeyDictionary[Connection, dict[tuple[bytes, tuple[int, ...]], bytes]] = WeakKeyDictionary()
 """What each connection has prepared, by text and parameter types. A new connection begins with nothing."""
+_NOT_PREPARED = b"26000"
 
 
 def _at_once(raw: Connection, text: bytes, values: Sequence[object]) -> Row | None:
     adapter = Transformer(raw)
     dumped = adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
     types = tuple(adapter.types or ())
+    for _ in range(2):
+        name = _name(raw, text, types)
+        result = raw.pgconn.exec_prepared(name, dumped, adapter.formats)  # type: ignore[arg-type]  # its stub forgets NULL
+        if result.error_field(DiagnosticField.SQLSTATE) != _NOT_PREPARED:
+            break
+        _prepared.pop(
+            raw, None
+        )  # the driver had the server forget every statement, as it does after a rollback
+    _checked(raw, result, ExecStatus.TUPLES_OK)
+    adapter.set_pgresult(result)
+    return adapter.load_row(0, tuple) if result.ntuples else None
+
+
+def _name(raw: Connection, text: bytes, types: tuple[int, ...]) -> bytes:
+    """Under which name the statement is prepared on this connection; prepares it where it is not."""
     known = _prepared.setdefault(raw, {})
     name = known.get((text, types))
     if name is None:
         name = b"ecard_%d" % len(known)
         _checked(raw, raw.pgconn.prepare(name, text, types), ExecStatus.COMMAND_OK)
         known[text, types] = name
-    result = raw.pgconn.exec_prepared(name, dumped, adapter.formats)  # type: ignore[arg-type]  # its stub forgets NULL
-    _checked(raw, result, ExecStatus.TUPLES_OK)
-    adapter.set_pgresult(result)
-    return adapter.load_row(0, tuple) if result.ntuples else None
+    return name
 
 
 def _checked(raw: Connection, result: PGresult, wanted: ExecStatus) -> None:
