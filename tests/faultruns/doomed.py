@@ -11,10 +11,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection
+from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
+
+from transactions.ledger import statement
 
 NAME = "ecard-doomed"
 """What the worker's connection is called, so that one can wait for the server to have done with it."""
@@ -46,10 +50,46 @@ class Moments:
             return end.value
 
 
+class Overheard:
+    """A connection whose ledger statements go straight to libpq: what is said there is heard too."""
+
+    def __init__(self, raw: psycopg.Connection, moments: Moments) -> None:
+        self.connection, self.adapters, self.pgconn = raw, raw.adapters, OverheardLibpq(raw.pgconn, moments)
+
+
+class OverheardLibpq:
+    """libpq's connection, with its calls taken apart into sending and listening."""
+
+    def __init__(self, pgconn: PGconn, moments: Moments) -> None:
+        self._pgconn, self._moments = pgconn, moments
+
+    def __getattr__(self, name: str):
+        return getattr(self._pgconn, name)
+
+    def prepare(self, *args):
+        return self._ask(self._pgconn.send_prepare, *args)
+
+    def exec_prepared(self, *args):
+        return self._ask(self._pgconn.send_query_prepared, *args)
+
+    def _ask(self, send: Callable[..., None], *args):
+        self._moments.reached()
+        send(*args)
+        while self._pgconn.flush():
+            pass
+        self._moments.reached()
+        answer = self._pgconn.get_result()
+        while self._pgconn.get_result():
+            pass
+        self._moments.reached()
+        return answer
+
+
 @contextmanager
 def watching(due: int | None = None) -> Iterator[Moments]:
     """Everything that this process says to PostgreSQL on a new connection, statements and COMMIT alike."""
-    moments, talk_over = Moments(due), psycopg.Connection.wait
+    moments, talk_over, at_once = Moments(due), psycopg.Connection.wait, statement._at_once
+    overheard: WeakKeyDictionary[psycopg.Connection, Overheard] = WeakKeyDictionary()
 
     def wait(self, talk, *args, **kwargs):
         moments.reached()
@@ -57,12 +97,16 @@ def watching(due: int | None = None) -> Iterator[Moments]:
         moments.reached()
         return answer
 
+    def straight(raw, *args):
+        return at_once(overheard.setdefault(raw, Overheard(raw, moments)), *args)
+
     connection.close()
-    psycopg.Connection.wait = wait
+    psycopg.Connection.wait, statement._at_once = wait, straight
     try:
         yield moments
     finally:
-        psycopg.Connection.wait = talk_over
+        psycopg.Connection.wait, statement._at_once = talk_over, at_once
+        connection.close()  # what was prepared on it is noted under another name
 
 
 def moments_of(act: Callable[[], object]) -> int:

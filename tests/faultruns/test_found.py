@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import suppress
 
-from tests.campus import Counter
+import pytest
+from django.db import transaction
+
+from accounts.models import Card
+from tests.campus import Counter, make_person
 from tests.faultruns.desk_scenes import a_reversed_sale, a_reversed_torn_sale
+from transactions import ledger
 
 pytestmark = pytest.mark.django_db
 
@@ -21,3 +26,20 @@ def test_a_sale_reversed_while_its_card_write_is_unreported_leaves_an_honest_car
 
     assert (sale.refusal, sale.reply.healed_fen, sale.reply.claimed_fen) == (None, healed_fen, 3_00)
     assert (person.book_fen, person.card_fen) == (19_00, 19_00)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_between_two_sales_does_not_unlearn_the_sale():
+    """psycopg has the server forget every prepared statement after a rollback, those of the ledger included."""
+    till, person = Counter(), make_person(20_00)
+    till.tap(person, 1_00)
+    for _ in range(2):
+        with suppress(ZeroDivisionError), transaction.atomic():
+            list(Card.objects.filter(id=person.card_row.id))
+            ledger.lock(person.account.id)
+            raise ZeroDivisionError
+
+        sale = till.tap(person, 1_00)
+
+        assert sale.refusal is None
+    assert (person.book_fen, person.card_fen) == (17_00, 17_00)
