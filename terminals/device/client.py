@@ -53,7 +53,7 @@ QUIET_S = 5.0
 """How long anything may take that no holder waits for."""
 ENROL_S = 20.0
 PATH = "/api/terminal/v1/"
-REPLAY = "replay"
+REPLAY, UNAUTHORIZED = "replay", "unauthorized"
 
 T = TypeVar("T")
 
@@ -174,16 +174,18 @@ class Client:
         within_s: float = QUIET_S,
     ) -> T:
         """Ask and understand, on the quiet line unless told otherwise. Raises ``NoAnswer`` or ``Rejected``."""
-        line, body, raised = line or self._quiet_line, strictjson.dumps(message), False
+        line, body = line or self._quiet_line, strictjson.dumps(message)
+        righted: set[str] = set()
         deadline = self._clock.mono() + within_s
         try:
             with line.turn(within_s):
                 while True:
-                    said = self._exchange(line.wire, line.wire.prefix + PATH + name, body, deadline, line)
-                    if raised or not self._heard_before(*said):
+                    status, content, jumped = self._exchange(line, name, body, deadline)
+                    problem = self._set_right(status, content, jumped=jumped)
+                    if not problem or problem in righted:
                         break
-                    raised = True
-            answer = _understood(*said, parse)
+                    righted.add(problem)
+            answer = _understood(status, content, parse)
         except NoAnswer:
             self._note(up=False)
             raise
@@ -193,10 +195,12 @@ class Client:
         self._note(up=True)
         return answer
 
-    def _exchange(
-        self, wire: Wire, target: str, body: bytes, deadline: float, line: _Line
-    ) -> tuple[int, bytes]:
-        """One request and its verified answer. A kept connection that the server closed meanwhile is made anew."""
+    def _exchange(self, line: _Line, name: str, body: bytes, deadline: float) -> tuple[int, bytes, bool]:
+        """One request and its verified answer, and whether our clock was wrong by it.
+
+        A kept connection that the server closed meanwhile is made anew.
+        """
+        wire, target = line.wire, line.wire.prefix + PATH + name
         while True:
             if not self.plugged:
                 wire.close()
@@ -221,8 +225,7 @@ class Client:
             except SignatureError as error:
                 wire.close()
                 raise NoAnswer("an answer without the server's signature") from error
-            self._clock.hear(server_ms)
-            return status, content
+            return status, content, self._clock.hear(server_ms)
 
     def _left_s(self, deadline: float) -> float:
         left_s = deadline - self._clock.mono()
@@ -242,26 +245,29 @@ class Client:
         nonce = secrets.token_bytes(NONCE_BYTES)
         return Stamp(who.terminal, who.epoch, who.boot, seq, self._clock.now_ms(), nonce)
 
-    def _heard_before(self, status: int, content: bytes) -> bool:
-        """Whether the server takes this request for a replay; the next one then has a number above all that it knows.
+    def _set_right(self, status: int, content: bytes, *, jumped: bool) -> str:
+        """What was wrong with time or number of a request that was refused for it, and is right now; else nothing.
 
-        So a till whose clock or journal went back (a new journal after enrolment anew, a restored disk) gets in again.
+        Signing anew is worth while then, once for each. So a till whose clock or journal went back (a new journal after
+        enrolment anew, a restored disk) gets in again.
         """
         if status != http.HTTPStatus.UNAUTHORIZED:
-            return False
+            return ""
         try:
             said = strictjson.loads(content)
         except WireError:
-            return False
+            return ""
         last_boot = said.get("last_boot")
+        if said.get("error") == UNAUTHORIZED and jumped:
+            return UNAUTHORIZED
         if said.get("error") != REPLAY or isinstance(last_boot, bool) or not isinstance(last_boot, int):
-            return False
+            return ""
         with self._numbering:
             if last_boot > self._identity.boot:
                 boot = next_boot(last_boot, self._clock.now_ms())
                 self.rebooted(boot)
                 self._identity, self._seq = replace(self._identity, boot=boot), 0
-        return True
+        return REPLAY
 
     def _note(self, *, up: bool) -> None:
         if up != self.up:

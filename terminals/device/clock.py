@@ -53,10 +53,12 @@ class Clock:
         anchor_ms, anchor = self._anchor
         return anchor_ms + int((self._mono() - anchor) * 1000)
 
-    def hear(self, server_ms: int) -> None:
-        """Take over the server's clock from a verified answer."""
+    def hear(self, server_ms: int) -> bool:
+        """Take over the server's clock from a verified answer. True when ours was too far off to be believed."""
+        jumped = abs(server_ms - self.now_ms()) > SKEW_MS
         self._anchor = (server_ms, self._mono())
         self._heard = True
+        return jumped
 
     def not_before(self, behind_ms: int) -> None:
         """Tell the clock of the newest time that was ever written down or heard."""

@@ -7,9 +7,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from terminals.device import config as configuration
+from terminals.device import desk
 from terminals.device.clock import Clock
 from terminals.device.desk import DeskParts, DeskStation
 from terminals.device.desk_face import DeskFace
@@ -24,6 +26,13 @@ from terminals.services import jobs
 from tests.campus import Person
 from tests.terminals.conftest import HOST, Server, make_box
 from tests.terminals.desk import CLERK
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Nobody waits: neither the server for a job nor the desk for a card."""
+    monkeypatch.setattr(desk, "POLL_MS", 0)
+    monkeypatch.setattr(desk, "LOOK_S", 0.0)
 
 
 class InProcess:

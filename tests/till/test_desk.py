@@ -8,7 +8,7 @@ from terminals.device.desk_face import DeskState
 from terminals.models import JobState
 from tests.campus import make_person
 from tests.terminals.conftest import server  # noqa: F401 - a fixture
-from tests.till.desk_bench import DeskBench
+from tests.till.desk_bench import DeskBench, hurried  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

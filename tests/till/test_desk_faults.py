@@ -26,7 +26,7 @@ from tests import faults
 from tests.campus import NOON, Counter, Person, make_person
 from tests.terminals.conftest import server  # noqa: F401 - a fixture
 from tests.terminals.desk import CLERK
-from tests.till.desk_bench import DeskBench
+from tests.till.desk_bench import DeskBench, hurried  # noqa: F401 - a fixture
 from transactions.models import CardFinding, Entry
 from transactions.services.credit import Credit, credit_unclaimed
 
