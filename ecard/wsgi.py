@@ -11,8 +11,11 @@ from ecard.lifetime import end_with_parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecard.settings")
 os.environ.pop("ECARD_COMMAND", None)  # `manage.py demo` becomes a web server
 end_with_parent()
-application = get_wsgi_application()
+site = get_wsgi_application()
 
-from ecard.checks import refuse_unsafe_settings  # noqa: E402 (needs Django to be set up)
+from ecard.checks import refuse_unsafe_settings  # noqa: E402 (these need Django to be set up)
+from terminals.api.entrance import Entrance  # noqa: E402
+from terminals.urls import urlpatterns  # noqa: E402
 
 refuse_unsafe_settings()
+application = Entrance(site, prefix="/api/terminal/v1/", patterns=urlpatterns)

@@ -51,7 +51,7 @@ def server() -> Iterator[int]:
     port = free_port()
     command = [
         *("granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", str(os.cpu_count() or 1), "--blocking-threads", "8", "--log-level", "error"),
+        *("--workers", str(os.cpu_count() or 1), "--blocking-threads", "2", "--log-level", "error"),
         "ecard.wsgi:application",
     ]
     environment = os.environ | {"DATABASE_URL": _url(), "SITE_URL": f"http://127.0.0.1:{port}"}

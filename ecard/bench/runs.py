@@ -1,7 +1,7 @@
-"""Running one path with so many clients for so many seconds, each with a connection of its own.
+"""Running one path with so many clients for so many seconds, in a few processes as those of a web server.
 
-They share a few processes, as they share the workers of a web server: one process would measure Python's interpreter
-lock, one for each client the caches of the machine.
+One process would measure Python's interpreter lock, one for each client the caches of the machine. What runs inside
+the server is called by its worker threads, and each of those has one connection: clients beyond that wait their turn.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
@@ -21,6 +22,8 @@ Work = Callable[[], None]
 Prepare = Callable[[int, int], Work]
 """(client, of how many) → one operation, ready to be repeated."""
 PROCESSES = 2 * (os.cpu_count() or 1)
+LANES = 2 * PROCESSES
+"""How many operations are under way at once where clients share the connections of a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,23 @@ class Taken:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def run(prepare: Prepare, *, clients: int, seconds: float) -> Taken:
+def run(prepare: Prepare, *, clients: int, seconds: float, lanes: int | None = None) -> Taken:
     """Start the clients, let them prepare, release them together, and add up what they did.
 
-    Raises ``RuntimeError`` when any client failed.
+    With fewer ``lanes`` than clients they take turns, the one who waited longest first; waiting is part of a client's
+    latency. Raises ``RuntimeError`` when any client failed.
     """
     connections.close_all()
     context = multiprocessing.get_context("fork")
-    processes = min(clients, PROCESSES)
-    gate = context.Barrier(clients)
+    lanes = min(clients, lanes or clients)
+    processes = min(lanes, PROCESSES)
+    gate = context.Barrier(lanes)
     results = context.Queue()
+    plan = [range(lane, clients, lanes) for lane in range(lanes)]
     started = [
-        context.Process(target=_process, args=(prepare, number, processes, clients, seconds, gate, results))
+        context.Process(
+            target=_process, args=(prepare, plan[number::processes], clients, seconds, gate, results)
+        )
         for number in range(processes)
     ]
     for process in started:
@@ -81,20 +89,18 @@ class _Part:
 
 def _process(
     prepare: Prepare,
-    number: int,
-    processes: int,
+    lanes: Sequence[range],
     clients: int,
     seconds: float,
     gate: Barrier,
     results: multiprocessing.Queue[Any],
 ) -> None:
-    """Run this process's share of the clients, a thread each, and hand over what they did."""
+    """Run this process's lanes, a thread each, and hand over what they did."""
     for connection in connections.all(initialized_only=True):
         connection.connection = None  # a forked process must never touch the connections of its parent
-    share = range(number, clients, processes)
     try:
-        with ThreadPoolExecutor(len(share)) as pool:
-            parts = list(pool.map(lambda client: _client(prepare, client, clients, seconds, gate), share))
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            parts = list(pool.map(lambda lane: _lane(prepare, lane, clients, seconds, gate), lanes))
         used = sum(part.cpu_s for part in parts)
         results.put(
             _Part(
@@ -105,24 +111,28 @@ def _process(
             )
         )
     except Exception as error:  # noqa: BLE001 - handed to the parent, which raises it
-        results.put(f"process {number}: {type(error).__name__}: {error}")
+        results.put(f"lanes {[list(lane) for lane in lanes]}: {type(error).__name__}: {error}")
         gate.abort()
     results.close()
     results.join_thread()
     os._exit(0)
 
 
-def _client(prepare: Prepare, client: int, clients: int, seconds: float, gate: Barrier) -> _Part:
-    """One client on one connection of its own."""
+def _lane(prepare: Prepare, mine: range, clients: int, seconds: float, gate: Barrier) -> _Part:
+    """The clients of one lane on its one connection, in turn."""
     try:
-        work = prepare(client, clients)
+        works = [prepare(client, clients) for client in mine]
         gate.wait(timeout=240)
         latencies: list[float] = []
         begun = time.monotonic()
+        waiting = deque((work, begun) for work in works)
         cpu_s, until = time.thread_time(), begun + seconds
-        while (start := time.monotonic()) < until:
+        while time.monotonic() < until:
+            work, since = waiting.popleft()
             work()
-            latencies.append((time.monotonic() - start) * 1000)
+            ended = time.monotonic()
+            latencies.append((ended - since) * 1000)
+            waiting.append((work, ended))
         return _Part(latencies, time.thread_time() - cpu_s, begun, time.monotonic())
     finally:
         connections.close_all()

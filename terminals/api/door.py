@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
+from functools import update_wrapper, wraps
 from time import monotonic
 from typing import Any, Final
 
@@ -32,8 +32,50 @@ BODY_MAX: Final = 256 * 1024
 
 Handler = Callable[[Caller, dict[str, Any]], dict[str, Any]]
 View = Callable[[HttpRequest], HttpResponse]
+CONTENT_TYPE: Final = "application/json"
 
 _log = logging.getLogger("ecard.terminals")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What leaves: ``signature`` is the value of the ``Ecard-Response`` header, None while nobody is known."""
+
+    status: int
+    body: bytes
+    signature: str | None
+
+
+class SignedCall:
+    """A view of one handler: message in, answer out, for terminals that may make this call."""
+
+    csrf_exempt = True
+
+    def __init__(self, call: Call, handle: Handler) -> None:
+        update_wrapper(self, handle)
+        self._call = call
+        self._handle = handle
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The way through Django."""
+        authorization = request.headers.get("Authorization", "")
+        return _as_http(self.answer(lambda: read(request), authorization))
+
+    def answer(self, message: Callable[[], signing.Request], authorization: str) -> Answer:
+        """Answer a message whatever happens; ``message`` may raise ``ApiError``."""
+        now, envelope = present(), _Envelope()
+
+        def run() -> dict[str, Any]:
+            asked = message()
+            identity = identify(asked, authorization, now=now, monotonic_s=monotonic())
+            envelope.keys, envelope.nonce = identity.keys, identity.stamp.nonce
+            caller = admit(identity, self._call, now=now)
+            try:
+                return self._handle(caller, strictjson.loads(asked.body))
+            except NotAdmitted:
+                raise heard_before(caller.machine.id, caller.stamp, now=now) from None
+
+        return _answer(run, envelope, now=now)
 
 
 @dataclass(slots=True)
@@ -44,32 +86,9 @@ class _Envelope:
     nonce: bytes = b""
 
 
-def signed(call: Call) -> Callable[[Handler], View]:
-    """Make a view of a handler: message in, answer out, for terminals that may make this call."""
-
-    def decorate(handle: Handler) -> View:
-        @csrf_exempt
-        @wraps(handle)
-        def view(request: HttpRequest) -> HttpResponse:
-            now, envelope = present(), _Envelope()
-
-            def run() -> dict[str, Any]:
-                message = read(request)
-                identity = identify(
-                    message, request.headers.get("Authorization", ""), now=now, monotonic_s=monotonic()
-                )
-                envelope.keys, envelope.nonce = identity.keys, identity.stamp.nonce
-                caller = admit(identity, call, now=now)
-                try:
-                    return handle(caller, strictjson.loads(message.body))
-                except NotAdmitted:
-                    raise heard_before(caller.machine.id, caller.stamp, now=now) from None
-
-            return _answer(run, envelope, now=now)
-
-        return view
-
-    return decorate
+def signed(call: Call) -> Callable[[Handler], SignedCall]:
+    """Make a view of a handler."""
+    return lambda handle: SignedCall(call, handle)
 
 
 def unsigned(handle: Callable[[dict[str, Any], HttpRequest], dict[str, Any]]) -> View:
@@ -81,7 +100,7 @@ def unsigned(handle: Callable[[dict[str, Any], HttpRequest], dict[str, Any]]) ->
         def run() -> dict[str, Any]:
             return handle(strictjson.loads(read(request).body), request)
 
-        return _answer(run, _Envelope(), now=present())
+        return _as_http(_answer(run, _Envelope(), now=present()))
 
     return view
 
@@ -94,7 +113,7 @@ def read(request: HttpRequest) -> signing.Request:
         host = request.get_host()
     except DisallowedHost:
         raise ApiError(400, "bad_host", "主机名不正确", field="Host") from None
-    if request.content_type != "application/json":
+    if request.content_type != CONTENT_TYPE:
         raise ApiError(415, "not_json", "内容类型须为 application/json", field="Content-Type")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise ApiError(415, "encoded", "不接受压缩的内容", field="Content-Encoding")
@@ -109,7 +128,7 @@ def read(request: HttpRequest) -> signing.Request:
     return signing.Request(request.method, host, request.get_full_path(), body)
 
 
-def _answer(run: Callable[[], dict[str, Any]], envelope: _Envelope, *, now: datetime) -> HttpResponse:
+def _answer(run: Callable[[], dict[str, Any]], envelope: _Envelope, *, now: datetime) -> Answer:
     try:
         status, found = 200, run()
     except ApiError as error:
@@ -118,14 +137,21 @@ def _answer(run: Callable[[], dict[str, Any]], envelope: _Envelope, *, now: date
         refused = _as_api_error(error)
         status, found = refused.status, refused.to_json()
     body = strictjson.dumps(found)
-    answer = HttpResponse(body, status=status, content_type="application/json")
-    if status == 405:
+    if envelope.keys is None:
+        return Answer(status, body, None)
+    at_ms = int(now.timestamp() * 1000)
+    signature = signing.sign_response(
+        envelope.keys, nonce=envelope.nonce, status=status, body=body, at_ms=at_ms
+    )
+    return Answer(status, body, signature)
+
+
+def _as_http(found: Answer) -> HttpResponse:
+    answer = HttpResponse(found.body, status=found.status, content_type=CONTENT_TYPE)
+    if found.status == 405:
         answer.headers["Allow"] = "POST"
-    if envelope.keys is not None:
-        at_ms = int(now.timestamp() * 1000)
-        answer.headers[signing.RESPONSE_HEADER] = signing.sign_response(
-            envelope.keys, nonce=envelope.nonce, status=status, body=body, at_ms=at_ms
-        )
+    if found.signature is not None:
+        answer.headers[signing.RESPONSE_HEADER] = found.signature
     return answer
 
 

@@ -213,7 +213,7 @@ def _keys(secret: bytes) -> TerminalKeys:
 
 def _framed(*parts: bytes) -> bytes:
     """Each part behind its length in four bytes, so that no two lists of parts give the same text."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
 def _request_mac(keys: TerminalKeys, request: Request, stamp: Stamp) -> bytes:

@@ -21,13 +21,7 @@ class WireError(ValueError):
 def loads(body: bytes) -> dict[str, Any]:
     """Parse a JSON object. Numbers must be integers of at most 18 digits. Raises ``WireError``."""
     try:
-        found = json.loads(
-            body.decode("utf-8", "strict"),
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-        )
+        found = _DECODER.decode(body.decode("utf-8", "strict"))
     except WireError:
         raise
     except (ValueError, RecursionError) as error:
@@ -39,9 +33,7 @@ def loads(body: bytes) -> dict[str, Any]:
 
 def dumps(message: dict[str, Any]) -> bytes:
     """Write a message in its one canonical form: sorted keys, no spaces, UTF-8. MACs are taken over these bytes."""
-    return json.dumps(
-        message, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _ENCODER.encode(message).encode()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -61,3 +53,10 @@ def _integer(text: str) -> int:
 
 def _no_float(text: str) -> NoReturn:
     raise WireError("body", f"不接受的数字 {text[:20]}")
+
+
+# Made once: json.loads and json.dumps would make one for each message.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_no_float, parse_constant=_no_float
+)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -24,7 +24,6 @@ from terminals.messages.wire import (
     TapAnswer,
     VoidRequest,
     Write,
-    content_hash,
 )
 from terminals.models import TerminalKind
 from terminals.services.registry import Machine
@@ -131,7 +130,7 @@ def _order(
     return TapOrder(
         key=key.as_uuid(),
         journal_seq=asked.seq,
-        asked=content_hash(asked.to_json()),
+        asked=asked.content_hash(),
         card=asked.card,
         fen=fen,
         at=moment(asked.at_ms),
