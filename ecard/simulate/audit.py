@@ -24,7 +24,19 @@ from transactions.models import Entry, EntryKind
 CHARGES = (EntryKind.PURCHASE, EntryKind.OFFLINE_SALE)
 REVOKED_IN_S = 1.5
 """A revocation holds a second after its commit at the latest; the rest is for the tap that was under way."""
+REFUSED_BEFORE = "key_refused"
 HELD_BACK = frozenset({Result.SUSPECT.value, Result.QUARANTINED.value, Result.REFUSED.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an uploaded record, and why."""
+
+    result: str
+    why: str = ""
+
+
+NOT_HERE = Verdict("never came")
 
 
 @dataclass(slots=True)
@@ -65,7 +77,7 @@ def compare(notes: Notes, *, honest: Iterable[int], shown_fen: dict[int, int]) -
         charged = books.get(key, Charged(sale.account, sale.fen))
         audit.counts["keys"] += 1
         if sale.void_of is None:
-            problem = _judge(sale, charged, voids[key], verdicts.get(key, ""), audit)
+            problem = _judge(sale, charged, voids[key], verdicts.get(key, NOT_HERE), audit)
             if problem:
                 audit.broken.append(f"{key} till {sale.till} account {sale.account} {sale.fen}: {problem}")
     for key in books.keys() - notes.sales.keys():
@@ -77,7 +89,7 @@ def compare(notes: Notes, *, honest: Iterable[int], shown_fen: dict[int, int]) -
     return audit
 
 
-def _judge(sale: Sale, charged: Charged, voids: list[Sale], verdict: str, audit: Audit) -> str:
+def _judge(sale: Sale, charged: Charged, voids: list[Sale], verdict: Verdict, audit: Audit) -> str:
     """What is wrong with one key, or nothing."""
     if charged.times and (charged.account, charged.fen) != (sale.account, sale.fen):
         return f"charged {charged.fen} to {charged.account}"
@@ -111,26 +123,31 @@ def _without_beep(sale: Sale, charged: Charged, audit: Audit) -> str:
     return ""
 
 
-def _not_charged(sale: Sale, verdict: str, audit: Audit) -> str:
+def _not_charged(sale: Sale, verdict: Verdict, audit: Audit) -> str:
     """A beep that is not in the book is either lost with a disk, or kept where a person looks at it."""
     if not sale.offline:
         return "a beep online, and no charge"
     if sale.lost:
         why = "lost_with_a_disk"
-    elif verdict in HELD_BACK:
-        why = verdict
+    elif verdict.result in HELD_BACK:
+        why = verdict.result
     else:
-        return f"a beep offline, and no charge; its record: {verdict or 'never came'}"
+        return f"a beep offline, and no charge; its record: {verdict.result}"
     audit.counts[why] += 1
     audit.fen[why] += sale.fen
     return ""
 
 
-def _doubted(notes: Notes, verdicts: dict[uuid.UUID, str], *, honest: set[int]) -> Iterator[str]:
-    """A sale with a beep, of a card that nobody copied, is no case for suspicion."""
+def _doubted(notes: Notes, verdicts: dict[uuid.UUID, Verdict], *, honest: set[int]) -> Iterator[str]:
+    """A sale with a beep, of a card that nobody copied, is no case for suspicion.
+
+    But for one: the server refused it, its answer was lost, and the till sold without it under the same key.
+    """
     for key, sale in notes.sales.items():
-        if sale.beeps and sale.account in honest and verdicts.get(key) == Result.SUSPECT.value:
-            yield f"{key} till {sale.till} account {sale.account}: an honest sale is held for suspect"
+        verdict = verdicts.get(key, NOT_HERE)
+        held = verdict.result == Result.SUSPECT.value and verdict.why != REFUSED_BEFORE
+        if held and sale.beeps and sale.account in honest:
+            yield f"{key} till {sale.till} account {sale.account}: an honest sale is held: {verdict.why}"
 
 
 def _too_late(notes: Notes) -> Iterator[str]:
@@ -208,14 +225,14 @@ def _charges() -> dict[uuid.UUID, Charged]:
     return found
 
 
-def _verdicts() -> dict[uuid.UUID, str]:
+def _verdicts() -> dict[uuid.UUID, Verdict]:
     """What became of every uploaded sale, by its operation key."""
     found = {}
     for record in UploadedRecord.objects.filter(kind="sale").select_related("verdict"):
         body = strictjson.loads(record.raw.encode())
         key = OperationKey(record.terminal_id, record.journal, body["key_seq"]).as_uuid()
         verdict = getattr(record, "verdict", None)
-        found[key] = verdict.result if verdict else "not judged"
+        found[key] = Verdict(verdict.result, verdict.why) if verdict else Verdict("not judged")
     return found
 
 

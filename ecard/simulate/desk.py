@@ -1,7 +1,7 @@
 """The desk after the run: two supervisors work through the same queue at once and give back what was deducted twice.
 
-Whoever is second finds the case decided; above the bound the one's proposal waits for the other. Nobody is unfrozen:
-that takes the card on a reader and the holder in front of it.
+Whoever is second finds the case decided; above the bound the one's proposal waits for the other. Unfreezing takes the
+card on a reader: ``reader_desk``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
@@ -28,10 +29,36 @@ PASSWORD = "simulated campus desk"
 REASON = "按流水退还重复扣除的金额"
 
 
-def work(plan: Plan, *, now: datetime) -> Counter[str]:
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """The two supervisors of the desk. Their one-time codes are always fresh."""
+
+    first: int
+    second: int
+
+    @classmethod
+    def hire(cls, now: datetime) -> Hands:
+        """Make both operators."""
+        first, second = (
+            make_operator(
+                NewOperator(f"desk-{number}", OperatorRole.SUPERVISOR, name=f"主管{number}"),
+                PASSWORD,
+                actor=Actor.system("simulate_campus"),
+                now=now,
+            )
+            for number in (1, 2)
+        )
+        return cls(first, second)
+
+    def at(self, now: datetime) -> tuple[Hand, Hand]:
+        """Both, with the codes that they type now."""
+        return Hand(self.first, "desk", now), Hand(self.second, "desk", now)
+
+
+def refund_all(plan: Plan, both: Hands, *, now: datetime) -> Counter[str]:
     """Refund every late item; returns what happened: ``refunded``, ``approved`` and why the others were refused."""
     cases = [row.id for row in selectors.open_cases(mismatch=Mismatch.DOUBLE)]
-    hands = [_supervisor(number, now) for number in (1, 2)]
+    hands = both.at(now)
     told: Counter[str] = Counter()
     lock = threading.Lock()
 
@@ -53,11 +80,6 @@ def work(plan: Plan, *, now: datetime) -> Counter[str]:
     for thread in threads:
         thread.join()
     return told
-
-
-def _supervisor(number: int, now: datetime) -> Hand:
-    wanted = NewOperator(f"desk-{number}", OperatorRole.SUPERVISOR, name=f"主管{number}")
-    return Hand(make_operator(wanted, PASSWORD, actor=Actor.system("simulate_campus"), now=now), "desk", now)
 
 
 def _refund(case_id: int, key: uuid.UUID, *, mine: Hand, other: Hand, now: datetime) -> list[str]:

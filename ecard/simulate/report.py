@@ -66,6 +66,7 @@ def _figures(found: Mapping[str, Any]) -> str:
         ("healed", found["healed_by_the_same_card"]),
         ("levelled", found["levelled"]),
         ("refunded", found["desk"].get("refunded", 0)),
+        ("unfrozen", found["desk"].get("unfrozen", 0)),
         ("frozen", ", ".join(f"{both(reason)} {count}" for reason, count in found["frozen"].items()) or 0),
         ("verify", sum(found["verify"]["checked"].values())),
         ("verify_broken", len(found["verify"]["broken"])),

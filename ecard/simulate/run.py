@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from accounts.models import Account
 from ecard.simulate import campus
-from ecard.simulate import desk as campus_desk
 from ecard.simulate.audit import Audit, compare
 from ecard.simulate.crowd import Crowd
+from ecard.simulate.desk import Hands, refund_all
 from ecard.simulate.incidents import Incident, Incidents, keep_hotlist
 from ecard.simulate.notes import Item, Notes
 from ecard.simulate.plan import FIRST_DAY, Plan
+from ecard.simulate.reader_desk import ReaderDesk, frozen
 from ecard.simulate.stall import Stall, lanes
 from ecard.simulate.world import Server, World
 from purse.policy import Policy
@@ -103,13 +104,11 @@ class Run:
         if self.plan.faults:
             second.append(Incident(0.6, self._server_dies))
         self._shift("day 7", seconds * (1 - FIRST_DAY), sorted(second, key=lambda incident: incident.at))
+        self._evening()
+        self._compare("the end")
+        desk = self._desk()
         undrained = self._drain()
         shown_fen = self._last_looks()
-        self.world.skip(GRACE)
-        self._compare("the end")
-        self.notes.marks.append((time.monotonic(), "desk"))
-        desk = campus_desk.work(self.plan, now=self.world.now())
-        self._say(f"the desk: {dict(desk)}")
         self._compare("after the desk")
         self._say("checking every invariant")
         verdict = verify(policy=Policy())
@@ -145,6 +144,27 @@ class Run:
             if not stall.cut_off_for_good:
                 stall.network(up=True)
         self._compare("six days later")
+
+    def _evening(self) -> None:
+        """No till waits for a card any longer; every till hands over what it has."""
+        for stall in self.stalls:
+            stall.network(up=False)
+        self.world.skip(GRACE)
+        self.server.restart()
+        self._drain()
+
+    def _desk(self) -> Counter[str]:
+        """What was deducted twice is given back; frozen cards are brought to the desk, and pay again."""
+        self.notes.marks.append((time.monotonic(), "desk"))
+        hands = Hands.hire(self.world.now())
+        told = refund_all(self.plan, hands, now=self.world.now())
+        desk = ReaderDesk(self.plan, self.world, self.crowd.folder, self.server.url)
+        told += desk.reopen(frozen(self.crowd.all), hands, self._sound_till())
+        self._say(f"the desk: {dict(told)}")
+        return told
+
+    def _sound_till(self) -> Stall:
+        return next(stall for stall in self.stalls if stall.number not in self.notes.revoked_at_s)
 
     def _shift(self, name: str, seconds: float, incidents: list[Incident]) -> None:
         """Let all tills sell for so long. Ctrl-C ends the selling, not the sums."""
@@ -203,7 +223,6 @@ class Run:
     def _drain(self) -> list[str]:
         """Let every till hand over what it has; returns those that could not, and what is left there."""
         self._say("draining uploads")
-        self.world.skip(timedelta(minutes=3))  # no till waits for a card any longer
         left = list(self.stalls)
         for stall in left:
             stall.cut_off_for_good = False
@@ -219,12 +238,12 @@ class Run:
     def _last_looks(self) -> dict[int, int]:
         """Every card that was never copied lies on a reader once more; what each holds, by account number."""
         tampered = {plastic.account for plastic in self.crowd.all if plastic.tampered}
-        desk = next(stall for stall in self.stalls if stall.number not in self.notes.revoked_at_s)
+        till = self._sound_till()
         shown: dict[int, int] = {}
         for plastic in self.crowd.all:
             if plastic.account in tampered:
                 continue
-            tapped = desk.balance(plastic)
+            tapped = till.balance(plastic)
             try:
                 if tapped.ending in (Ending.BALANCE, Ending.REFUSED) and tapped.book_fen is not None:
                     shown[plastic.account] = self.crowd.card_fen(plastic, campus.card_keys())

@@ -187,6 +187,12 @@ class Stall:
         while not self.orders.empty():
             self.orders.get()()
 
+    def sell(self, plastic: Plastic, fen: int) -> Tapped:
+        """One sale to one card, nothing around it."""
+        self.till.cancel()
+        self.till.amount(fen)
+        return self._tap(plastic, fen)
+
     def balance(self, plastic: Plastic) -> Tapped:
         """An empty tap: card and book look at each other."""
         self.till.cancel()

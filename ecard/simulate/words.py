@@ -49,6 +49,7 @@ WORDS = {
     "offline_ms": ("脱机刷卡 p50 / p99（毫秒）", "Offline tap p50 / p99 (ms)"),
     "levelled": ("平账", "Levelled"),
     "refunded": ("对账台退还", "Refunded at the desk"),
+    "unfrozen": ("柜台解冻后再次付款", "Unfrozen at the desk, and paid again"),
     "healed": ("十秒内补刷完成", "Finished by the same card within 10 s"),
     "verify": ("不变量检查", "Invariants checked"),
     "verify_broken": ("其中不成立", "of them broken"),

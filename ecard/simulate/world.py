@@ -18,7 +18,8 @@ from django.db import connection
 from ecard.demo.stage import NotReady, free_port
 from ecard.lifetime import bound
 
-READY_S = 30.0
+READY_S = 120.0
+"""A loaded machine takes its time; a server that ends is noticed at once."""
 STOP_S = 15.0
 APPLICATION = "ecard.wsgi:application"
 """What the server runs; tests plant their bugs here."""
