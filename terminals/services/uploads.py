@@ -20,11 +20,11 @@ from terminals.services import events, shelf
 from terminals.services.keyring import Keyring
 from terminals.services.postings import Judged
 from terminals.services.registry import Machine
-from terminals.services.releases import dismiss, reconsider, release
+from terminals.services.releases import NotOpen, dismiss, reconsider, release
 from terminals.services.shelf import Kept, Place
 from transactions.services.offline import BATCH, exactly_once
 
-__all__ = ["Post", "dismiss", "reconsider", "release", "take_in"]
+__all__ = ["NotOpen", "Post", "dismiss", "reconsider", "release", "take_in"]
 
 EVIDENCE_CHARS: Final = 4_000
 """How much of a record that is not genuine goes into its event."""
