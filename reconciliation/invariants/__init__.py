@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from reconciliation.invariants.card import CARD
 from reconciliation.invariants.check import Check
+from reconciliation.invariants.decisions import DECISIONS
 from reconciliation.invariants.ledger import LEDGER
+from reconciliation.invariants.levelling import LEVELLING
 from reconciliation.invariants.locks import LOCKS
 from reconciliation.invariants.standing import STANDING
 
-ALL: tuple[Check, ...] = (*LEDGER, *LOCKS, *CARD, *STANDING)
+ALL: tuple[Check, ...] = (*LEDGER, *LEVELLING, *DECISIONS, *LOCKS, *CARD, *STANDING)
 
 __all__ = ["ALL", "Check"]

@@ -1,4 +1,4 @@
-"""Promises about cards: C1, C2, C3 and C5. The identity of C2 is ``purse.evidence.open_items``, said in SQL."""
+"""Promises about cards: C1 to C5. The identity of C2 is ``purse.evidence.open_items``, said in SQL."""
 
 # ruff: noqa: S608 - fixed texts put together from fixed parts; nothing that anybody entered comes in
 
@@ -123,6 +123,32 @@ CARD = (
             GROUP BY 1, 2, 3
         ) AS told ON told.card_id = card.id AND told.side = shown.side AND told.seq = shown.seq
         WHERE shown.total_fen <> ALL (told.totals) AND (shown.side = 'load' OR card.offline_spent_fen = 0)""",
+    ),
+    Check(
+        "C4",
+        "SELECT count(*) FROM transactions_answer WHERE jsonb_typeof(told) = 'object'",
+        """SELECT min(a.number), min(w.entry_seq), format('%s image %s of card %s was told under %s keys', side,
+            told -> side ->> 0, w.card_id, count(*))
+        FROM transactions_answer w
+        CROSS JOIN (VALUES ('spend'), ('load')) AS s (side)
+        LEFT JOIN accounts_account a ON a.id = w.account_id
+        LEFT JOIN transactions_reversal r ON r.entry_id = (w.account_id << 32 | w.entry_seq)
+        LEFT JOIN transactions_entry v ON v.id = r.reversed_by
+        WHERE jsonb_typeof(w.told) = 'object' AND w.told ? side
+            -- A sale that its till gave up went to no card: its number is free again.
+            AND NOT coalesce(v.purse_side IS NULL AND v.book_change_fen > 0, false)
+        GROUP BY w.card_id, side, told -> side ->> 0 HAVING count(*) > 1""",
+    ),
+    Check(
+        "C4",
+        "SELECT count(*) FROM transactions_entry WHERE mode = 'online' AND purse_seq IS NOT NULL",
+        """SELECT a.number, e.seq, format('claims %s %s, its key was told %s', e.purse_side, e.purse_seq,
+            w.told -> e.purse_side)
+        FROM transactions_entry e
+        JOIN transactions_answer w ON w.key = e.source_key
+        LEFT JOIN accounts_account a ON a.id = e.account_id
+        WHERE e.mode = 'online' AND e.purse_seq IS NOT NULL
+            AND w.told ? e.purse_side AND (w.told -> e.purse_side ->> 0)::integer <> e.purse_seq""",
     ),
     Check(
         "C5",

@@ -1,4 +1,4 @@
-"""Promises about the book: L1 to L10, C6 and M1."""
+"""Promises about the book: L1 to L7 and M1."""
 
 from __future__ import annotations
 
@@ -143,20 +143,6 @@ LEDGER = (
         """SELECT a.number, e.seq, format('ledger day %s, posted at %s', e.day, e.posted_at)
         FROM transactions_entry e LEFT JOIN accounts_account a ON a.id = e.account_id
         WHERE e.day <> (e.posted_at AT TIME ZONE 'Asia/Shanghai')::date""",
-    ),
-    Check(
-        "L10",
-        ENTRIES,
-        """SELECT a.number, e.seq, format('%s took the book to %s fen', e.kind, e.book_after_fen)
-        FROM transactions_entry e LEFT JOIN accounts_account a ON a.id = e.account_id
-        WHERE e.book_after_fen < 0 AND e.book_change_fen < 0 AND e.kind NOT IN ('offline_sale', 'bank_load')""",
-    ),
-    Check(
-        "C6",
-        "SELECT count(*) FROM transactions_entry WHERE kind = 'levelling'",
-        """SELECT a.number, e.seq, format('levelled upward by %s fen', e.book_change_fen)
-        FROM transactions_entry e LEFT JOIN accounts_account a ON a.id = e.account_id
-        WHERE e.kind = 'levelling' AND e.book_change_fen >= 0""",
     ),
     Check(
         "M1",

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 
 from purse.policy import Policy
 from reconciliation.digest import DayKeys
-from reconciliation.invariants import ALL, days
+from reconciliation.invariants import ALL, days, decisions
 
 LIST_MAX = 1000
 """So many broken promises of one kind are named; a thousand say as much as a million."""
@@ -72,13 +72,16 @@ def check_all(cursor: CursorWrapper, policy: Policy, keys: DayKeys | None = None
         "max_limit_fen": policy.max_limit_fen,
         "load_min_fen": policy.load_min_fen,
         "load_max_fen": policy.load_max_fen,
+        "levelling_silence_s": int(policy.levelling_silence.total_seconds()),
     }
-    for name, fen in bounds.items():
-        cursor.execute("SELECT set_config(%s, %s, true)", [f"ecard.{name}", str(fen)])
+    for name, number in bounds.items():
+        cursor.execute("SELECT set_config(%s, %s, true)", [f"ecard.{name}", str(number)])
     verdict = Verdict()
     for check in ALL:
         verdict.checked[check.id] += _ask(cursor, check.counted)[0][0]
         verdict.broken += [Broken(check.id, *row) for row in _ask(cursor, f"{check.broken} LIMIT {LIST_MAX}")]
+    verdict.checked[decisions.ID] += _ask(cursor, decisions.COUNTED)[0][0]
+    verdict.broken += [Broken(decisions.ID, *row) for row in islice(decisions.broken(cursor), LIST_MAX)]
     verdict.checked[days.ID] += _ask(cursor, days.COUNTED)[0][0]
     verdict.broken += [Broken(days.ID, *row) for row in islice(days.broken(cursor, keys), LIST_MAX)]
     return verdict

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from accounts.models import Account, Campus, Card, Holder
 from reconciliation.models import Case
 from reconciliation.services.reconcile import Outcome, RunOrder, reconcile
-from transactions.models import Entry, Merchant, Reversal, entry_id
+from transactions.models import Entry, Merchant, OfflineTrace, Refund, Reversal, entry_id
 
 NOW = datetime.now(UTC)
 LONG_AGO = timedelta(hours=1)
@@ -30,7 +30,7 @@ ENTRY = """
     SELECT %(id)s, %(account)s, %(seq)s, %(kind)s, %(fen)s, %(unclaimed)s, %(after)s, %(unclaimed_after)s,
         %(contra)s, %(ref)s, %(key)s, %(card)s, %(side)s, %(purse_seq)s, %(at)s, moment,
         (moment AT TIME ZONE 'Asia/Shanghai')::date,
-        %(terminal)s, %(mode)s, %(reverses)s, NULL
+        %(terminal)s, %(mode)s, %(reverses)s, %(corrects)s
     FROM (SELECT clock_timestamp() AS moment) AS clock
 """
 ANSWER = """
@@ -121,14 +121,33 @@ class Book:
         self.card.save()
 
     def upload(self, fen: int, *, late: bool = False) -> int:
-        entry = self._post("offline_sale", -fen)
+        entry = self._post("offline_sale", -fen, side="spend", purse_seq=self.fresh_card().spend_seq)
         if late:
             self.change_card(late_fen=self.fresh_card().late_fen + fen)
         return entry
 
     def level(self, fen: int) -> int:
-        """平账: the book is lowered to what the card shows (L109)."""
-        return self._post("levelling", -fen)
+        """平账: the book is lowered to what the card shows (L109), which somebody saw six days ago."""
+        seq = self.fresh_card().spend_seq
+        trace = {
+            "card_seq": seq,
+            "terminal_id": self.terminal,
+            "fen": fen,
+            "seen_at": NOW - timedelta(days=6),
+        }
+        OfflineTrace.objects.create(card_id=self.card.id, journal_seq=next(self.journal), **trace)
+        self.change_card(levelled_seq=seq)
+        return self._post("levelling", -fen, side="spend", purse_seq=seq)
+
+    def refund(self, entry_seq: int) -> int:
+        """退还: exactly what a late record took a second time."""
+        late = Entry.objects.get(id=entry_id(self.account.id, entry_seq))
+        fen = -late.book_change_fen
+        with transaction.atomic():
+            seq = self._post("refund", fen, corrects=late.id)
+            Refund.objects.create(entry_id=late.id, refunded_by=entry_id(self.account.id, seq))
+            self.change_card(late_fen=self.fresh_card().late_fen - fen)
+        return seq
 
     def report_outcome(self, entry_seq: int, outcome: str = "unknown") -> None:
         with connection.cursor() as cursor:
@@ -207,6 +226,7 @@ class Book:
         told: dict[str, list[int]] | None = None,
         at: datetime = NOW - LONG_AGO,
         reverses: int | None = None,
+        corrects: int | None = None,
     ) -> int:
         account = Account.objects.select_for_update().get(pk=self.account.pk)
         seq, key = account.entry_seq + 1, uuid.uuid4()
@@ -230,6 +250,7 @@ class Book:
             "terminal": None if mode == "server" else self.terminal,
             "mode": mode,
             "reverses": reverses,
+            "corrects": corrects,
         }
         with connection.cursor() as cursor:
             cursor.execute(ENTRY, values)

@@ -121,7 +121,7 @@ def test_a_closed_day_gets_no_entry(ago, refused):
         "id": entry_id(book.account.id, 5), "account": book.account.id, "seq": 5, "kind": "purchase", "fen": -1,
         "unclaimed": 0, "after": 1, "unclaimed_after": 0, "contra": "merchant", "ref": 1, "key": "0" * 32,
         "card": None, "side": None, "purse_seq": None, "at": book.card.seen_at, "terminal": None, "mode": "online",
-        "reverses": None,
+        "reverses": None, "corrects": None,
     }  # fmt: skip
 
     with suppress(Undone), transaction.atomic(), connection.cursor() as cursor:

@@ -46,9 +46,9 @@ def refund(person, item, *, key=None, at=LATER):
 
 
 def broken_promises():
-    """What ``verify`` finds, but for the opening entries of the test campus, which nobody asked for."""
+    """What ``verify`` finds, but for what nobody asked for here: the opening entries, and refunds without decisions."""
     openings = set(Entry.objects.filter(kind="opening").values_list("account__number", "seq"))
-    found = verify(policy=Policy()).broken
+    found = [broken for broken in verify(policy=Policy()).broken if broken.id != "L9"]
     return [broken for broken in found if broken.id != "L6" or (broken.account, broken.entry) not in openings]
 
 
