@@ -65,8 +65,8 @@ def use(size: Size) -> None:
     settings.DATABASES["default"]["NAME"] = name
     settings.DATABASE_OWNER["NAME"] = name
     connection.settings_dict["NAME"] = name
+    call_command("migrate", verbosity=0)
     if not _filled(size):
-        call_command("migrate", verbosity=0)
         _fill(size)
 
 

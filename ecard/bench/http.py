@@ -95,6 +95,7 @@ class Till:
 
     terminal: int
     port: int
+    target: str = TARGET
 
     def __post_init__(self) -> None:
         _, master = next(iter(settings.TERMINAL_MASTER.items()))
@@ -120,11 +121,15 @@ class Till:
         writes: list[dict[str, Any]] = answer["writes"]
         return writes
 
+    def send(self, body: bytes) -> dict[str, Any]:
+        """Any message to ``target``; returns the verified answer."""
+        return self._post(body, next(self._numbers), int(now().timestamp() * 1000))
+
     def _post(self, body: bytes, number: int, at_ms: int) -> dict[str, Any]:
         stamp = Stamp(self.terminal, 1, self._boot, number, at_ms, secrets.token_bytes(16))
-        signature = sign_request(self._keys, Request("POST", self._host, TARGET, body), stamp)
+        signature = sign_request(self._keys, Request("POST", self._host, self.target, body), stamp)
         head = (
-            f"POST {TARGET} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+            f"POST {self.target} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
             f"Authorization: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self._socket.sendall(head.encode() + body)

@@ -95,7 +95,7 @@ def make_sales(size: campus.Size, records: int) -> list[OfflineSale]:
     """New sales of a journal, on cards with nothing open; some cards come more than once."""
     chance, journal = random.Random(records), uuid.uuid4()  # noqa: S311 - which cards is no secret
     chosen = sorted(chance.choices(range(1, min(size.accounts, campus.OPEN_ACCOUNTS)), k=records))
-    shown = _new_cards(sorted(set(chosen)))
+    shown = new_cards(sorted(set(chosen)))
     sales: list[OfflineSale] = []
     for account, group in groupby(chosen):
         seq, total_fen = shown[account]
@@ -215,7 +215,7 @@ def _apply(
     return entry, answer
 
 
-def _new_cards(accounts: list[int]) -> dict[int, tuple[int, int]]:
+def new_cards(accounts: list[int]) -> dict[int, tuple[int, int]]:
     """Let these cards begin anew with nothing open; their spend number and total by account."""
     with connection.cursor() as cursor:
         cursor.execute(_NEW_CARDS, [accounts])

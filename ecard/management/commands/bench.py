@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ecard.bench import campus, http, service, upload
+from ecard.bench import campus, drain, http, service, upload
 from ecard.bench.runs import Prepare, Taken, run
 from ecard.bench.yardstick import Yardstick
 from purse.keys import KeyBundle
@@ -61,6 +61,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true")
         parser.add_argument("--quick", action="store_true")
+        parser.add_argument("--drain", action="store_true", help="only hand in a lunch of offline records")
         parser.add_argument("--rounds", type=int, default=ROUNDS)
         parser.add_argument("--seconds", type=float, default=SECONDS)
 
@@ -72,6 +73,10 @@ class Command(BaseCommand):
         if quick:
             rounds, seconds = 1, 1.0
         campus.use(size)
+        if options["drain"]:
+            with http.server() as port:
+                self.stdout.write(json.dumps(drain.row(size, port=port)))
+            return
         found = self._measure(size, rounds=rounds, seconds=seconds)
         rows = [row.to_json(size.accounts * size.entries_each) for row in found]
         rows.append(upload.row(size, rounds=rounds))
