@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from terminals.messages import records, signing, strictjson, upkeep, wire
+from terminals.messages import jobs, records, signing, strictjson, upkeep, wire
 from terminals.messages.signing import Request, TerminalKeys
 
 TEXT = (Path(__file__).parents[2] / "docs" / "terminal-protocol.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```json (\w+)\n(.*?)```", TEXT, re.DOTALL)
-SHAPES = {name: shape for module in (wire, upkeep, records) for name, shape in vars(module).items()}
+SHAPES = {name: shape for module in (wire, upkeep, records, jobs) for name, shape in vars(module).items()}
 KEYS = TerminalKeys.derive(bytes(range(32)), 7, 1)
 
 
