@@ -11,18 +11,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from django.core.management import CommandError, call_command
 from django.test.client import Client
 
 from accounts.models import Account
 from accounts.wiring import now
+from ecard.demo.desk import ACTOR, AgentDesk, Hands, settle
 from ecard.demo.drift import LATE
+from ecard.demo.places import DESK_NAME
+from ecard.demo.staff import SUPERVISORS
 from ecard.demo.stage import NotReady, Stage
 from ecard.demo.story import CONSUMPTION_PIN, QUERY_PIN
 from ecard.lifetime import bound
 from reconciliation import selectors
-from reconciliation.models import Mismatch
+from reconciliation.models import DecisionAction, Mismatch
+from terminals.models import Terminal
+from terminals.services import enrolment
 
 Seen = dict[str, Any]
 RESULT_S = 30.0
@@ -128,6 +134,42 @@ def _portal(_: Play) -> Seen:
     return {"status": page.status_code, "book_shown": "1.10" in page.content.decode()}
 
 
+def _refund(_: Play) -> Seen:
+    """Give back exactly what was deducted twice; the same form a second time gives nothing more."""
+    account = Account.objects.get(number=LATE)
+    hands = Hands.of(*SUPERVISORS)
+    (case,) = [row for row in selectors.cases_of(account.pk) if row.mismatch is Mismatch.DOUBLE]
+    done = settle(case.id, DecisionAction.REFUND, key=uuid4(), hands=hands, now=now())
+    again = settle(case.id, DecisionAction.REFUND, key=uuid4(), hands=hands.swapped(), now=now())
+    account.refresh_from_db()
+    return {
+        "done": done,
+        "again": again,
+        "book_fen": account.book_fen,
+        "frozen": list(account.frozen_reasons),
+    }
+
+
+def _unfreeze(play: Play) -> Seen:
+    """The holder comes with his card; a desk's program reads it, then the account may be unfrozen."""
+    account = Account.objects.get(number=LATE)
+    hands, case = Hands.of(*SUPERVISORS), selectors.cases_of(account.pk)[0]
+    code = enrolment.issue_code(Terminal.objects.get(name_zh=DESK_NAME).pk, actor=ACTOR, now=now()).code
+    desk = AgentDesk(code, folder=play.stage.folder / "desk", cards=play.stage.cards, url=play.stage.url)
+    desk.start()
+    try:
+        before = settle(
+            case.id, DecisionAction.UNFREEZE, key=uuid4(), hands=hands, now=now(), desk_id=desk.id
+        )
+        desk.place(str(LATE))
+        read = desk.read(account.pk, key=uuid4(), now=now)
+        done = settle(case.id, DecisionAction.UNFREEZE, key=uuid4(), hands=hands, now=now(), desk_id=desk.id)
+    finally:
+        desk.stop()
+    account.refresh_from_db()
+    return {"without_card": before, "read": read, "done": done, "frozen": list(account.frozen_reasons)}
+
+
 def _desk(_: Play) -> Seen:
     """What the week of silence has left on the reconciliation desk, and how 10090 came to be there."""
     counts = selectors.open_counts()
@@ -205,6 +247,21 @@ STEPS = (
             "silent_days": [6, 3],
         },
         _desk,
+    ),
+    Step(
+        "退还恰好 23.40，只退一次",
+        {"done": "done", "again": "refused_case_closed", "book_fen": 41_20, "frozen": ["late_upload"]},
+        _refund,
+    ),
+    Step(
+        "卡放柜台读卡器上，卡库相符，解冻",
+        {"without_card": "refused_card_not_here", "read": True, "done": "done", "frozen": []},
+        _unfreeze,
+    ),
+    Step(
+        "解冻后照常消费",
+        {"outcome": "paid", "card_fen": 40_20, "book_fen": 40_20, "sounds": ["OK"]},
+        _paid(str(LATE), 1_00),
     ),
     Step("对账", {"levelled": 0}, _command("reconcile")),
     Step("核对全部不变量", {"ok": True, "broken": []}, _command("verify")),

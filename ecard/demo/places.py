@@ -37,17 +37,26 @@ SHOPS = (
     Shop("laoshan", "示范浴室", "Demo Bathhouse", MerchantCategory.BATH, 1, (40, 120, 190)),
     Shop("laoshan", "示范文印店", "Demo Print Shop", MerchantCategory.PRINT, 1, (10, 60, 600)),
 )
+DESK_NAME = "崂山卡务中心1号柜"
 SILENT_DAYS = {2: 3, 5: 6}
 """Which tills (by position) have not been heard of for how many days."""
 
 
 def make_places(now: datetime) -> list[Terminal]:
-    """Create campuses, merchants and tills; returns the tills in a fixed order."""
+    """Create campuses, merchants, a desk and tills; returns the tills in a fixed order."""
     tills = [
         _till(shop, number, merchant, merchant.campus, now)
         for shop, merchant in zip(SHOPS, make_merchants(now), strict=True)
         for number in range(1, shop.tills + 1)
     ]
+    desk = Terminal.objects.create(
+        name_zh=DESK_NAME,
+        name_en="Laoshan card center, desk 1",
+        kind=TerminalKind.DESK,
+        campus=Campus.objects.get(code=CAMPUSES[0][0]),
+        place="图书馆区B楼",
+    )
+    TerminalContact.objects.create(terminal=desk)
     for place, till in enumerate(tills):
         heard = now - timedelta(days=SILENT_DAYS.get(place, 0), seconds=20)
         TerminalContact.objects.create(terminal=till, last_contact_at=heard)

@@ -11,16 +11,25 @@ from accounts.models import Operator, OperatorRole
 
 PASSWORD = "campus-card-demo"
 CODE_SECRET = "3132333435363738393031323334353637383930"
-STAFF = (("admin", OperatorRole.ADMIN, True), ("zhuguan", OperatorRole.SUPERVISOR, False))
+STAFF = (
+    ("admin", "管理员", OperatorRole.ADMIN),
+    ("zhuguan", "周主管", OperatorRole.SUPERVISOR),
+    ("zhuguan2", "钱主管", OperatorRole.SUPERVISOR),
+    ("kawu", "冯卡务", OperatorRole.CLERK),
+    ("shenji", "沈审计", OperatorRole.AUDITOR),
+)
+SUPERVISORS = ("zhuguan", "zhuguan2")
+"""Above the bound one decides and the other agrees."""
 
 
 def make_staff() -> None:
     """Create them once."""
-    for username, role, superuser in STAFF:
+    for username, name, role in STAFF:
         if Operator.objects.filter(username=username).exists():
             continue
+        superuser = role is OperatorRole.ADMIN
         make = Operator.objects.create_superuser if superuser else Operator.objects.create_user
-        operator = make(username, PASSWORD, role=role, is_staff=True)
+        operator = make(username, PASSWORD, role=role, is_staff=True, display_name=name)
         TOTPDevice.objects.create(user=operator, name="demo", key=CODE_SECRET, confirmed=True)
 
 

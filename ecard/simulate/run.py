@@ -13,11 +13,10 @@ from accounts.models import Account
 from ecard.simulate import campus
 from ecard.simulate.audit import Audit, compare
 from ecard.simulate.crowd import Crowd
-from ecard.simulate.desk import Hands, refund_all
+from ecard.simulate.desk import UnfreezingDesk, hire, refund_all
 from ecard.simulate.incidents import Incident, Incidents, keep_hotlist
 from ecard.simulate.notes import Item, Notes
 from ecard.simulate.plan import FIRST_DAY, Plan
-from ecard.simulate.reader_desk import ReaderDesk, frozen
 from ecard.simulate.stall import Stall, lanes
 from ecard.simulate.world import Server, World
 from purse.policy import Policy
@@ -156,10 +155,10 @@ class Run:
     def _desk(self) -> Counter[str]:
         """What was deducted twice is given back; frozen cards are brought to the desk, and pay again."""
         self.notes.marks.append((time.monotonic(), "desk"))
-        hands = Hands.hire(self.world.now())
+        hands = hire(self.world.now())
         told = refund_all(self.plan, hands, now=self.world.now())
-        desk = ReaderDesk(self.plan, self.world, self.crowd.folder, self.server.url)
-        told += desk.reopen(frozen(self.crowd.all), hands, self._sound_till())
+        desk = UnfreezingDesk(self.plan, self.world, self.crowd, hands, self.server.url)
+        told += desk.work(self._sound_till())
         self._say(f"the desk: {dict(told)}")
         return told
 
