@@ -121,10 +121,20 @@ def killed_at(act: Callable[[], object], due: int) -> bool:
 
     Raises ``AssertionError`` when it ended in any other way.
     """
+    return killed(started(act, due))
+
+
+def started(act: Callable[[], object], due: int | None = None) -> int:
+    """A process that does it; its number. ``killed`` waits for its end."""
     connection.close()  # a connection cannot be shared with a fork
     worker = os.fork()
     if worker == 0:
         _work(act, due)
+    return worker
+
+
+def killed(worker: int) -> bool:
+    """Wait for a worker's end, and say which it was."""
     _, status = os.waitpid(worker, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -133,7 +143,7 @@ def killed_at(act: Callable[[], object], due: int) -> bool:
     return False
 
 
-def _work(act: Callable[[], object], due: int) -> None:
+def _work(act: Callable[[], object], due: int | None) -> None:
     """The whole life of the worker; never returns into the tests of its parent."""
     try:
         connection.settings_dict["OPTIONS"] = {
