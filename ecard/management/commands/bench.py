@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ecard.bench import campus, drain, http, service, upload
+from ecard.bench import campus, drain, http, reconcile, service, upload
 from ecard.bench.runs import Prepare, Taken, run
 from ecard.bench.yardstick import Yardstick
 from purse.keys import KeyBundle
@@ -80,6 +80,7 @@ class Command(BaseCommand):
         found = self._measure(size, rounds=rounds, seconds=seconds)
         rows = [row.to_json(size.accounts * size.entries_each) for row in found]
         rows.append(upload.row(size, rounds=rounds))
+        rows.append(reconcile.row(rounds=rounds, cards=20_000 if quick else reconcile.CARDS))
         if options["json"]:
             self.stdout.write(json.dumps({"yardstick": "pgbench -N", "rows": rows}, indent=1))
             return
