@@ -52,6 +52,7 @@ class Movement:
     occurred_at: datetime
     posted_at: datetime
     terminal_id: int | None = None
+    card_id: int | None = None
     merchant_id: int | None = None
     side: str | None = None
     purse_seq: int | None = None
@@ -141,18 +142,26 @@ def late_entries(movements: Iterable[Movement]) -> dict[int, Movement]:
 
 def build(movements: Sequence[Movement], card: CardSide | None) -> tuple[Line, ...]:
     """Order the newest movements of an account by the card's counter, oldest first, and fill in what the card shows."""
+    mine = [each for each in movements if card is None or each.card_id in (None, card.id)]
     spends = sorted(
-        (each for each in movements if each.is_spend), key=lambda each: (each.purse_seq, each.seq)
+        (each for each in mine if each.is_spend), key=lambda each: (each.purse_seq or 0, each.seq)
     )
-    rest = [each for each in movements if not each.is_spend]
+    on_spend = {each.id for each in spends}
+    rest = [each for each in movements if each.id not in on_spend]
     late = late_entries(movements)
     refunded = {each.corrects for each in movements if each.kind is EntryKind.REFUND}
-    levelled_seq = max(
-        (each.purse_seq or -1 for each in rest if each.kind is EntryKind.LEVELLING), default=-1
-    )
+    levelled_seq = max((each.purse_seq or -1 for each in rest if each.kind in LEVELLED_BY), default=-1)
     walk = _Walk()
+    if card is not None and movements and movements[0].seq == 1 and len(mine) == len(movements):
+        walk.seq, walk.total_fen = 0, 0  # its whole life is here, and it began with nothing spent
     missing_on_card = _missing(card, "spend")
+    given_up = {
+        each.reverses for each in movements if each.reverses and each.book_change_fen > 0 and not each.side
+    }
     for movement in spends:
+        if movement.id in given_up:  # its till wrote no card: sale and void cancel out in the book alone
+            walk.lines.append(_other(movement, frozenset(), of_card=False))
+            continue
         stand = Stand.BOTH
         if movement.id in late:
             stand = Stand.REFUNDED if movement.id in refunded else Stand.LATE
@@ -162,7 +171,7 @@ def build(movements: Sequence[Movement], card: CardSide | None) -> tuple[Line, .
     if card is not None:
         _last_gap(walk, card, levelled_seq)
     unwritten = _missing(card, "load")
-    others = (_other(each, unwritten) for each in rest)
+    others = (_other(each, unwritten, of_card=each in mine) for each in rest)
     return _with_card(tuple(_merged(walk.lines, others)), card)
 
 
@@ -179,12 +188,14 @@ def _step(walk: _Walk, movement: Movement, stand: Stand, levelled_seq: int) -> N
         walk.lines.append(Line(stand, -fen, movement.occurred_at, seq, seq, movement))
         return
     walk.skip_to(seq)
-    if told_fen is not None:
-        if walk.total_fen is not None:
-            walk.settle(told_fen - walk.total_fen - fen, None, levelled_seq)
+    if walk.total_fen is None:
         walk.total_fen = told_fen
-    elif walk.total_fen is not None:
+    else:
         walk.total_fen += fen
+        # An image told before some offline spending knows nothing of it; what is missing shows in a later one.
+        if told_fen is not None and told_fen >= walk.total_fen:
+            walk.settle(told_fen - walk.total_fen, None, levelled_seq)
+            walk.total_fen = told_fen
     walk.seq = seq if walk.seq is None else max(walk.seq, seq)
     walk.lines.append(Line(stand, -fen, movement.occurred_at, seq, seq, movement, -fen))
 
@@ -198,9 +209,9 @@ def _last_gap(walk: _Walk, card: CardSide, levelled_seq: int) -> None:
     walk.settle(shown.total_fen - walk.total_fen, card.seen_at, levelled_seq)
 
 
-def _other(movement: Movement, unwritten: frozenset[int]) -> Line:
-    """What does not stand on the SPEND side: loads, corrections, unclaimed money."""
-    on_card = movement.side == "load"
+def _other(movement: Movement, unwritten: frozenset[int], *, of_card: bool) -> Line:
+    """What does not stand on the SPEND side: loads, corrections, unclaimed money; and what an earlier card did."""
+    on_card = movement.side == "load" and of_card
     stand = Stand.UNWRITTEN if movement.seq in unwritten else Stand.BOTH
     fen = movement.book_change_fen or movement.unclaimed_change_fen
     change_fen = movement.book_change_fen if on_card and stand is Stand.BOTH else 0

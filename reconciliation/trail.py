@@ -12,8 +12,8 @@ from transactions.selectors import LAST_SEQ
 
 _COLUMNS = (
     "id", "seq", "kind", "mode", "book_change_fen", "unclaimed_change_fen", "book_after_fen", "occurred_at",
-    "posted_at", "terminal_id", "purse_side", "purse_seq", "corrects", "reverses", "note", "source_key", "contra",
-    "contra_ref",
+    "posted_at", "terminal_id", "card_id", "purse_side", "purse_seq", "corrects", "reverses", "note", "source_key",
+    "contra", "contra_ref",
 )  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def _movement(row: dict[str, Any], told: dict[UUID, dict[str, list[int]]]) -> Mo
         occurred_at=row["occurred_at"],
         posted_at=row["posted_at"],
         terminal_id=row["terminal_id"],
+        card_id=row["card_id"],
         merchant_id=row["contra_ref"] if row["contra"] == "merchant" else None,
         side=row["purse_side"],
         purse_seq=row["purse_seq"],
