@@ -43,8 +43,8 @@ class Bench:
 
     # -- the machine ----------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Switch the till on."""
+    def start(self, *, plugged: bool = True) -> None:
+        """Switch the till on, with the cable in or out."""
         self.config = configuration.load(self.config_path)
         clock = Clock(
             wall_ms=lambda: time.time_ns() // 1_000_000 + int(self.skipped_s * 1000) + self.wall_error_ms,
@@ -52,6 +52,7 @@ class Bench:
         )
         path = configuration.journal_path(self.config_path, self.config)
         self.parts = Parts.assemble(self.config, self.served.url, lambda: Store(path), clock)
+        self.parts.client.plugged = plugged
         if self.parts.background:
             self.parts.background.greet()
         self.till = Till(
@@ -69,11 +70,11 @@ class Bench:
             self.parts.store.close()
         self.reader.lift()
 
-    def restart(self) -> None:
+    def restart(self, *, plugged: bool = True) -> None:
         """A power cut and a new start."""
         self.cut_power()
         self.events.clear()
-        self.start()
+        self.start(plugged=plugged)
 
     def close(self) -> None:
         self.parts.close()

@@ -46,24 +46,37 @@ def bench(tmp_path, university, served):
 
 
 @pytest.fixture
-def till(live_server, monkeypatch, tmp_path):
-    """A till that was enrolled at the real server with a one-time code."""
+def enrolled(live_server, monkeypatch):
+    """Enrol tills at the real server, each with a one-time code and a folder of its own."""
     registry = Registry()
     keyring = Keyring(masters={1: b"t" * 32}, card=KEYS)
     monkeypatch.setattr(wiring, "keyring", lambda: keyring)
     monkeypatch.setattr(wiring, "registry", lambda: registry)
-    campus, merchant = make_campus()
-    wanted = enrolment.NewTerminal(
-        name_zh="7号", kind="till", campus_id=campus.pk, merchant_id=merchant.pk, may_sell_offline=True
-    )
-    issued = enrolment.register(wanted, actor=Actor.system("test"), now=present())
-    path = tmp_path / "till.json"
-    call = ["till", "--server", live_server.url, "--config", str(path), "--enrol", issued.code]
-    assert program.main(call) == 0
-    monkeypatch.setattr(
-        client, "TAP_S", 3.0
-    )  # a shared machine may be slow; time-outs have tests of their own
-    bench = Bench(tmp_path, SimpleNamespace(config=None), SimpleNamespace(url=live_server.url), KEYS)
-    assert bench.parts.client.up
-    yield bench
-    bench.close()
+    # A shared machine may be slow; time-outs have tests of their own.
+    monkeypatch.setattr(client, "TAP_S", 3.0)
+    benches = []
+
+    def enrol(name: str, folder) -> Bench:
+        campus, merchant = make_campus()
+        wanted = enrolment.NewTerminal(
+            name_zh=name, kind="till", campus_id=campus.pk, merchant_id=merchant.pk, may_sell_offline=True
+        )
+        issued = enrolment.register(wanted, actor=Actor.system("test"), now=present())
+        folder.mkdir(exist_ok=True)
+        path = folder / "till.json"
+        call = ["till", "--server", live_server.url, "--config", str(path), "--enrol", issued.code]
+        assert program.main(call) == 0
+        bench = Bench(folder, SimpleNamespace(config=None), SimpleNamespace(url=live_server.url), KEYS)
+        benches.append(bench)
+        assert bench.parts.client.up
+        return bench
+
+    yield enrol
+    for bench in benches:
+        bench.close()
+
+
+@pytest.fixture
+def till(enrolled, tmp_path):
+    """A till that was enrolled at the real server with a one-time code."""
+    return enrolled("7号", tmp_path)

@@ -25,7 +25,7 @@ from terminals.services import jobs
 from tests import faults
 from tests.campus import NOON, Counter, Person, make_person
 from tests.terminals.conftest import server  # noqa: F401 - a fixture
-from tests.terminals.desk import CLERK
+from tests.terminals.desk import CLERK, lower_book
 from tests.till.desk_bench import DeskBench, hurried  # noqa: F401 - a fixture
 from transactions.models import CardFinding, Entry
 from transactions.services.credit import Credit, credit_unclaimed
@@ -138,24 +138,6 @@ MANY = 4
 RESUMES = ["same desk", "power cut", "other till", "never"]
 
 
-def lower_book(person: Person, fen: int) -> None:
-    """A correction by hand, as ``transactions.services.corrections`` posts it: the card knows nothing of it."""
-    from transactions import ledger
-    from transactions.ledger import AccountFacts, Change, NewEntry
-    from transactions.models import Contra, EntryKind, Mode
-
-    account = person.fresh()
-    before = AccountFacts(
-        account.id, account.number, "open", (), account.daily_limit_fen, account.book_fen, account.unclaimed_fen,
-        account.entry_seq, account.version, account.spent_on, account.spent_fen,
-    )  # fmt: skip
-    book_fen, seq = account.book_fen - fen, account.entry_seq + 1
-    entry = NewEntry(
-        seq, EntryKind.LEVELLING, -fen, 0, book_fen, 0, Contra.LEVELLING, None, uuid.uuid4(), NOON, Mode.SERVER
-    )  # fmt: skip
-    assert ledger.write(Change(before, book_fen, 0, None, 0, (), NOON, entries=(entry,))).moved
-
-
 # ------------------------------------------------------------------------------------------------------- the run
 
 
@@ -212,7 +194,7 @@ def check(scene: Scene, job: uuid.UUID, how: str) -> str | None:
         return f"done, but card {card_fen} and book {book_fen}"
     if (
         view.state in (JobState.REFUSED, JobState.FAILED_UNCHANGED, JobState.EXPIRED, JobState.CANCELLED)
-        and posted
+        and ours
     ):
         return f"{view.state}, but posted"
     return heal(scene)
