@@ -44,15 +44,16 @@ STORIES = (
         torn_fen=(9_00,),
         offline_fen=1_01,
     ),
+    Story(10091, "黄雨欣", "已挂失", 35_60, lost=True),
+    Story(10092, "周子涵", "有 50.00 元待领，下次刷卡到账", 22_90, unclaimed_fen=50_00),
+    Story(10093, "吴师傅", "记名卡", 66_00, named=True),
+    # at the end, because identity numbers, and with them initial passwords, go by the place in this list
     Story(
         10090,
         "孙嘉怡",
         "终端静默六天后平账，之后流水才上传：重复扣款 23.40，库 17.80、卡 41.20，已冻结 (指南第六节)",
         64_60,
     ),
-    Story(10091, "黄雨欣", "已挂失", 35_60, lost=True),
-    Story(10092, "周子涵", "有 50.00 元待领，下次刷卡到账", 22_90, unclaimed_fen=50_00),
-    Story(10093, "吴师傅", "记名卡", 66_00, named=True),
 )
 QUERY_PIN = "275839"
 CONSUMPTION_PIN = "940516"

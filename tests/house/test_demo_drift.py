@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from accounts import wiring
+from accounts.checks.idnumber import default_pin
 from accounts.models import Account, Card, CardLife
 from ecard.demo.drift import (
     CAME_BACK,
@@ -22,6 +23,8 @@ from ecard.demo.drift import (
     TAMPERED,
     THREE_DAYS,
 )
+from ecard.demo.seed import story_person
+from ecard.demo.story import INITIAL_PIN, STILL_INITIAL, STORIES
 from purse.policy import Policy
 from reconciliation import selectors
 from reconciliation.models import CaseState, Mismatch, ReconcileRun
@@ -109,3 +112,9 @@ def test_the_clock_runs_again_after_it_was_turned():
 
     assert turned.year == 2020
     assert wiring.now() >= before
+
+
+def test_the_initial_password_that_documents_tell_is_his():
+    serial, story = next((n, story) for n, story in enumerate(STORIES) if story.number in STILL_INITIAL)
+
+    assert default_pin(story_person(serial, story).id_number) == INITIAL_PIN

@@ -81,7 +81,7 @@ class Command(BaseCommand):
             f"  后台     {stage.url}/admin/   用户 admin 密码 {staff.PASSWORD}"
             f" 动态码 {staff.present_code()}（./ecardctl manage demo_code 看新的）\n"
         )
-        for told in STORIES:
+        for told in sorted(STORIES, key=lambda story: story.number):
             pin = f"{INITIAL_PIN} (初始密码)" if told.number in STILL_INITIAL else QUERY_PIN
             self.stdout.write(f"  {told.number}  查询密码 {pin}  {told.tells}")
         self.stdout.write("")
