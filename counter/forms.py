@@ -62,9 +62,11 @@ class StaffLoginForm(AuthenticationForm):
         try:
             cleaned: dict[str, Any] = super().clean()
             operator = cast(Any, self.get_user())
-            operator.otp_device = verified_device(operator, str(cleaned.get("otp_token") or ""))
-            if operator.otp_device is None:
+            token = str(cleaned.get("otp_token") or "")
+            device = verified_device(operator, token) if operator is not None else None
+            if device is None:
                 raise forms.ValidationError(NOT_IN)
+            operator.otp_device = device
         except forms.ValidationError:
             throttle.failed(guess, now=now())
             raise

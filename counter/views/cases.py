@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.kinds import OperatorRole
 from accounts.wiring import now
 from counter.access import StaffRequest, actor_of, hand_of, staff_required
 from counter.drawings import bridge
@@ -62,7 +63,7 @@ def escalate(request: StaffRequest, case_id: int) -> HttpResponse:
     return _with_reason(request, case_id, "escalate")
 
 
-@staff_required(*ACTS)
+@staff_required(OperatorRole.SUPERVISOR)
 @require_POST
 def close(request: StaffRequest, case_id: int) -> HttpResponse:
     """Close a case about a suspect card."""
