@@ -86,8 +86,9 @@ def set_restored(desk: DeskBench) -> Scene:
     """An old dump of the card was put back; two people decided that it goes on."""
     person = make_person(START_FEN)
     dump = person.plastic.to_json()
-    Counter(901).tap(person, 3_00)
-    Counter(908).tap(person, 2_00)
+    till = Counter(901)
+    till.tap(person, 3_00)
+    till.tap(person, 2_00)  # and with it goes up that the first one was read back
     person.plastic = ClassicCard.from_json(dump)
     return Scene(desk, person, person.plastic, 35_00, lambda: desk.order("set", person, despite_finding=True))
 
