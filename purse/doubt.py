@@ -27,6 +27,8 @@ class Doubt:
     """What the card lacks and no record explains (``OpenItems.offline_fen``); None for a card out of use."""
     levelled: bool
     """A levelling stands in for whatever was missing up to here, so that sums prove nothing any more."""
+    traced: bool | None = None
+    """Whether the card's own ring named this very sale under the number; None: no reader was told of the number."""
 
 
 def settle(mirror: SideMirror, doubt: Doubt) -> bool | None:
@@ -60,7 +62,11 @@ def _below_an_online_write(mirror: SideMirror, doubt: Doubt) -> bool | None:
         return None
     if doubt.unexplained_fen < doubt.fen:
         return False
-    if mirror.in_doubt or doubt.state.seq in doubt.online or not _complete_before(doubt):
+    if mirror.in_doubt or doubt.traced is False:
+        return None
+    if doubt.traced:
+        return True
+    if doubt.state.seq in doubt.online or not _complete_before(doubt):
         return None
     return True if doubt.unexplained_fen == doubt.fen else None
 

@@ -85,6 +85,26 @@ def test_the_sums_prove_nothing_where_something_else_may_explain_them(changed):
     assert settle(proven(12, 107_00), doubt(**changed)) is None
 
 
+@pytest.mark.parametrize(
+    ("unexplained_fen", "traced", "written"),
+    [(50_00, True, True), (4_99, True, False), (5_00, False, None), (50_00, None, None)],
+    ids=[
+        "others are missing too",
+        "but nothing is missing",
+        "the ring named another sale",
+        "the ring said nothing",
+    ],
+)
+def test_what_the_card_told_of_its_ring_decides_where_sums_do_not(unexplained_fen, traced, written):
+    asked = doubt(unexplained_fen=unexplained_fen, traced=traced, state=State(11, 105_00, 0, 9_00))
+
+    assert settle(proven(12, 107_00), asked) is written
+
+
+def test_the_ring_alone_proves_nothing_while_nothing_later_is_proven():
+    assert settle(proven(10, 100_00), doubt(traced=True)) is None
+
+
 def test_sums_on_a_card_that_may_still_turn_do_not_say_yes():
     floor = State(12, 107_00, 0)
     mirror = SideMirror(shown=State(13, 112_00, 1, 5_00), floor=floor)

@@ -24,7 +24,7 @@ from tests.transactions.offline_runs import (
 )
 from tests.transactions.test_debit import BEFORE_THE_WRITE
 from tests.transactions.test_offline import sell_offline
-from transactions.models import Answer, CardFinding, Entry, EntryKind, OutcomeNote
+from transactions.models import Answer, CardFinding, Entry, EntryKind, OfflineTrace, OutcomeNote
 from transactions.services.corrections import RefundOrder, refund_late
 from transactions.services.offline import post_sales
 from transactions.services.outcomes import CardWrite, Report, report_outcomes
@@ -270,7 +270,9 @@ def test_a_late_record_of_a_replaced_card_is_late_there_and_lacking_here():
     account = person.fresh()
     assert (account.book_fen, account.unclaimed_fen) == (90_00, 5_00)
     assert items(person).offline_fen == 0
-    assert broken() == []
+    assert [
+        found for found in broken() if found.id != "L9"
+    ] == []  # nobody decided: the service was called alone
 
 
 # ------------------------------------------------------------------------------------------------ late uploads
@@ -279,6 +281,10 @@ def test_a_late_record_of_a_replaced_card_is_late_there_and_lacking_here():
 def seen(person, *records):
     """The card was seen somewhere as these records left it; the records are not here."""
     last = records[-1]
+    for record in records:
+        OfflineTrace.objects.create(
+            card_id=person.card_row.pk, card_seq=record.card_seq_after, fen=record.fen, seen_at=NOON
+        )
     floor = person.fresh() and Card.objects.get(id=person.card_row.id)
     Card.objects.filter(id=person.card_row.id).update(
         spend_seq=last.card_seq_after,
@@ -448,6 +454,18 @@ def test_a_missing_sale_of_the_same_amount_is_not_taken_for_the_doubtful_one():
     assert post(silent, missing) == ["posted"]
     assert post(till, doubtful) == ["not_written not_written"]
     assert person.book_fen == person.card_fen == 93_00
+
+
+def test_the_ring_of_the_card_names_the_doubtful_sale_while_another_is_missing_too():
+    silent, till, online, person = Counter(6), Counter(7), Counter(8), make_person(100_00)
+    missing = sell_offline(silent, person, 5_00)
+    doubtful = replace(sell_offline(till, person, 5_00), certain=False)
+    for _ in range(2):
+        online.report(online.tap(person, 1_00), CardWrite.WRITTEN)
+
+    assert post(till, doubtful) == ["posted"]
+    assert post(silent, missing) == ["posted"]
+    assert person.book_fen == person.card_fen == 88_00
 
 
 # ------------------------------------------------------------------------------------ outcomes of other terminals

@@ -24,7 +24,7 @@ from transactions.ledger import AccountFacts, CardFacts
 from transactions.ledger import upload as ledger
 from transactions.ledger.statement import dump
 from transactions.ledger.upload import Batch, HeldCard, KnownKey, Line
-from transactions.models import CardFinding
+from transactions.models import CardFinding, OfflineTrace
 from transactions.services.offline_sale import OfflineSale, Posted, Posting
 from transactions.services.orders import TapReply, Till
 from transactions.services.running import TOMBSTONE
@@ -150,11 +150,19 @@ class _Posting:
                 online=online,
                 unexplained_fen=card.unexplained_fen(),
                 levelled=sale.card_seq_after <= card.facts.levelled_seq,
+                traced=self._traced(sale, card),
             ),
         )
         if written is None:
             return Posted(Posting.SUSPECT, "doubtful")
         return self._book(sale, card) if written else Posted(Posting.NOT_WRITTEN, "not_written")
+
+    def _traced(self, sale: OfflineSale, card: _Card) -> bool | None:
+        """Whether the card told a reader that this very sale stands under its number, or that another one does."""
+        told = OfflineTrace.objects.filter(
+            card_id=card.facts.id, card_seq=sale.card_seq_after, terminal_id__isnull=False
+        ).values_list("terminal_id", "journal_seq", "fen")
+        return next((trace == (self._till.id, sale.journal_seq, sale.fen) for trace in told), None)
 
     def _again(self, sale: OfflineSale, known: KnownKey, card: _Card | None) -> Posted:
         """The key has an answer already. A purchase that this till wrote offline after all is on the card now."""
