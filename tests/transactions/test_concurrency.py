@@ -6,9 +6,11 @@ import random
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -77,17 +79,52 @@ def not_serial(person, opening_fen):
     return wrong
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_sixteen_tills_on_three_hot_accounts_end_as_some_serial_order(seed):
+@contextmanager
+def watched(people):
+    """Read the books again and again meanwhile; in every snapshot each must be what its entries say."""
+    asked = (
+        "SELECT count(*) FROM accounts_account a WHERE a.id = ANY(%s) AND (a.book_fen, a.unclaimed_fen, a.entry_seq)"
+        " <> (SELECT sum(book_change_fen), sum(unclaimed_change_fen), count(*) FROM transactions_entry e"
+        " WHERE e.account_id = a.id)"
+    )
+    seen, stop = Counted(), threading.Event()
+
+    def read():
+        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as side:
+            while not stop.is_set():
+                seen.wrong += side.execute(asked, [[person.account.id for person in people]]).fetchone()[0]
+                seen.reads += 1
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        reader.join()
+
+
+@dataclass
+class Counted:
+    reads: int = 0
+    wrong: int = 0
+
+
+NIGHTLY = [pytest.param(seed, 200, marks=pytest.mark.long) for seed in range(10, 30)]
+
+
+@pytest.mark.parametrize(("seed", "operations"), [*((seed, OPERATIONS) for seed in range(10)), *NIGHTLY])
+def test_sixteen_tills_on_three_hot_accounts_end_as_some_serial_order(seed, operations):
     """reliability.md CONC, C10: one merchant, three accounts, outcomes that cross each other."""
-    people = [make_person(60_00, limit_fen=600_00) for _ in range(3)]
+    opening_fen = operations * 1_50
+    people = [make_person(opening_fen, limit_fen=600_00) for _ in range(3)]
     hands = [threading.Lock() for _ in people]
     tills = [Counter(100 + number) for number in range(THREADS)]
     written: list[uuid.UUID] = []
 
     def work(number):
         rng, till, busy = random.Random(f"{seed}/{number}"), tills[number], 0
-        for _ in range(OPERATIONS):
+        for _ in range(operations):
             place = rng.randrange(3)
             person = people[place]
             try:
@@ -116,12 +153,15 @@ def test_sixteen_tills_on_three_hot_accounts_end_as_some_serial_order(seed):
                 busy += 1
         return busy
 
-    busy = sum(together(work))
+    with watched(people) as seen:
+        busy = sum(together(work))
 
-    wrong = [what for person in people for what in not_serial(person, 60_00)]
-    faults.report("CONC", THREADS * OPERATIONS, len(wrong))
+    wrong = [what for person in people for what in not_serial(person, opening_fen)]
+    faults.report("CONC", THREADS * operations, len(wrong))
+    faults.report("CONC-reads", seen.reads, seen.wrong)
     assert wrong == []
-    assert busy < THREADS
+    assert seen.wrong == 0
+    assert busy < operations
     for person in people:
         Counter(7).tap(person, 1)
         healed = Counter(7).tap(person, 1)
