@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from django.conf import settings
 
 from accounts.actors import Actor
 from accounts.wiring import now
+from ecard.demo.places import DESK_NAME
 from ecard.lifetime import bound
 from terminals.models import Terminal
 from terminals.services import enrolment, hotlist
@@ -40,6 +41,7 @@ class Stage:
         self.port = port
         self.cards = folder / "wallet"
         self.till_config = folder / "till.json"
+        self.desk_config = folder / "desk.json"
         self._children: list[subprocess.Popen[bytes]] = []
         self._over = threading.Event()
 
@@ -65,22 +67,39 @@ class Stage:
 
     def till_command(self, *arguments: str) -> list[str]:
         """The command line of the demo's till."""
-        return [
-            *(sys.executable, "-m", "terminals.device", "till", "--server", self.url),
-            *("--config", str(self.till_config), "--reader", f"sim:{self.cards}", *arguments),
-        ]
+        return self._device("till", self.till_config, arguments)
+
+    def desk_command(self, *arguments: str) -> list[str]:
+        """The command line of the desk's program, whose reader the counter pages use."""
+        return self._device("desk", self.desk_config, arguments)
 
     def enrol_till(self) -> None:
         """Give the till its keys the way an administrator would: a one-time code, typed once."""
-        if self.till_config.exists():
+        self._enrol(TILL_NAME, self.till_config, self.till_command)
+
+    def enrol_desk(self) -> bool:
+        """The same for the desk. False on a campus that was seeded before there was one."""
+        if not Terminal.objects.filter(name_zh=DESK_NAME).exists():
+            return False
+        self._enrol(DESK_NAME, self.desk_config, self.desk_command)
+        return True
+
+    def _device(self, kind: str, config: Path, arguments: tuple[str, ...]) -> list[str]:
+        return [
+            *(sys.executable, "-m", "terminals.device", kind, "--server", self.url),
+            *("--config", str(config), "--reader", f"sim:{self.cards}", *arguments),
+        ]
+
+    def _enrol(self, name: str, config: Path, command: Callable[..., list[str]]) -> None:
+        if config.exists():
             return
-        terminal = Terminal.objects.get(name_zh=TILL_NAME)
+        terminal = Terminal.objects.get(name_zh=name)
         issued = enrolment.issue_code(terminal.pk, actor=Actor.system("demo"), now=now())
         done = subprocess.run(
-            self.till_command("--enrol", issued.code), capture_output=True, text=True, check=False, timeout=60
+            command("--enrol", issued.code), capture_output=True, text=True, check=False, timeout=60
         )
         if done.returncode != 0:
-            raise NotReady(f"till: {done.stderr.strip()}")
+            raise NotReady(f"{name}: {done.stderr.strip()}")
 
     def start(self, command: list[str]) -> subprocess.Popen[bytes]:
         """Start a further part."""

@@ -42,7 +42,10 @@ class Command(BaseCommand):
             with stage.open():
                 stage.enrol_till()
                 stage.start(stage.till_command("--ui", f"127.0.0.1:{port + 1}"))
-                self._say_what_to_try(stage)
+                desk = stage.enrol_desk()
+                if desk:
+                    stage.start(stage.desk_command("--ui", f"127.0.0.1:{port + 2}"))
+                self._say_what_to_try(stage, desk=desk)
                 stage.watch()
         except NotReady as problem:
             raise CommandError(str(problem)) from problem
@@ -71,14 +74,21 @@ class Command(BaseCommand):
             call_command("seed_demo", "--size", "small", "--wallet", str(stage.cards), stdout=out)
         staff.make_staff()
 
-    def _say_what_to_try(self, stage: Stage) -> None:
+    def _say_what_to_try(self, stage: Stage, *, desk: bool) -> None:
         self.stdout.write("\n校园卡演示已就绪（Ctrl-C 结束）\n")
         self.stdout.write(f"  网站     {stage.url}/")
         self.stdout.write(
             f"  消费机   http://127.0.0.1:{stage.port + 1}/   选一张卡放到读卡区；可以“拿卡过快”，也可以断网"
         )
+        if desk:
+            self.stdout.write(
+                f"  读卡器   http://127.0.0.1:{stage.port + 2}/   柜台的读卡器：把卡放上去，对账台上才能读卡、解冻"
+            )
         self.stdout.write(
-            f"  后台     {stage.url}/admin/   用户 admin 密码 {staff.PASSWORD}"
+            f"  对账台   {stage.url}/counter/cases/   用户 {'、'.join(name for name, _, _ in staff.STAFF[1:])}"
+        )
+        self.stdout.write(
+            f"  后台     {stage.url}/admin/   用户 admin；密码都是 {staff.PASSWORD}"
             f" 动态码 {staff.present_code()}（./ecardctl manage demo_code 看新的）\n"
         )
         for told in sorted(STORIES, key=lambda story: story.number):
