@@ -48,6 +48,13 @@ class Alone:
         """Whether this till can check and sign cards at all, and is allowed to."""
         return offline.may_sell(self._orders.card_keys, allowed=self._orders.may_sell_offline)
 
+    @property
+    def sale_max_fen(self) -> int:
+        """The largest offline sale as the lists are now."""
+        age_s, policy = self._hotlist.age_s(self._clock.now_ms()), self._orders.policy
+        stale = age_s is None or age_s > policy.hotlist_stale.total_seconds()
+        return policy.offline_stale_sale_max_fen if stale else policy.offline_sale_max_fen
+
     def stop(self) -> Stop | None:
         """Why nothing could be sold without the server now. Reads nothing from the disk but its free space."""
         if not self.allowed:

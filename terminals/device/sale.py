@@ -71,6 +71,11 @@ class Sales:
         return self.orders.policy
 
     @property
+    def offline_max_fen(self) -> int:
+        """The largest sale without the server as things are."""
+        return self._alone.sale_max_fen
+
+    @property
     def stop(self) -> Stop | None:
         """Why the next sale without the server would be refused, whatever the card; a broken disk stops every sale."""
         return Stop.STORAGE if self._closing.late or self._journal.failing else self._alone.stop()

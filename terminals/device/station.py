@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from purse.link import LinkError, SeveralCards
+from terminals.device.alone import Stop
 from terminals.device.background import Background
 from terminals.device.client import Client, Identity, Wire
 from terminals.device.clock import Clock
@@ -22,7 +23,7 @@ from terminals.device.journal import Journal
 from terminals.device.reader import Reader, ReaderState
 from terminals.device.sale import Sales
 from terminals.device.store import JournalBroken, Store
-from terminals.device.till import Event, Till
+from terminals.device.till import Event, LineChanged, Till
 from terminals.messages.records import RecordKind
 
 T = TypeVar("T")
@@ -82,6 +83,11 @@ class Parts:
         except JournalBroken:
             return self.client.up, 0
 
+    @property
+    def stop(self) -> Stop | None:
+        """Why nothing could be sold without the server now, or at all."""
+        return Stop.STORAGE if self.sales is None else self.sales.stop
+
     def close(self) -> None:
         """Stop the background and let go of the journal."""
         if self.background is not None:
@@ -104,6 +110,7 @@ class Station:
         self._tapping = False
         self._several = False
         self._line = parts.line()
+        self._told: tuple[object, ...] = ()
         self.ended: Callable[[], None] = lambda: None
         """Called when the till's thread ends, whatever the reason: a till that stands still must not look alive."""
         self.till = Till(
@@ -122,6 +129,7 @@ class Station:
         if self.parts.background is not None:
             self.parts.background.start(within_s=GREET_S)
         self._line = self.parts.line()
+        self._told = (*self._line, self.parts.stop)
         self._thread.start()
 
     def stop(self) -> None:
@@ -180,6 +188,10 @@ class Station:
 
     def _look_at_line(self) -> None:
         self._line = self.parts.line()
+        state = (*self._line, self.parts.stop)
+        if state != self._told:
+            self._told = state
+            self._tell(LineChanged())
 
     def _look_at_reader(self) -> None:
         till = self.till

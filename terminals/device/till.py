@@ -69,7 +69,12 @@ class Ended:
     tapped: Tapped
 
 
-Event = Shows | Sounds | Silence | Ended
+@dataclass(frozen=True, slots=True)
+class LineChanged:
+    """The server was lost or found, records began or ceased to wait, or offline selling stopped or began."""
+
+
+Event = Shows | Sounds | Silence | Ended | LineChanged
 
 
 class Till:

@@ -16,11 +16,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any, ClassVar
 
+from terminals.device.alone import Stop, stop_words
 from terminals.device.commands import BadCommand, Commands
 from terminals.device.console import event_to_json
 from terminals.device.reader.sim import SimReader
 from terminals.device.station import Station
-from terminals.device.till import Event, Shows, Silence, Sounds
+from terminals.device.till import Event, LineChanged, Shows, Silence, Sounds
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STILL_THERE_S = 15.0
@@ -150,6 +151,9 @@ class Page(LocalPage):
             "plugged": parts.client.plugged,
             "online": parts.client.up,
             "unsent": parts.line()[1],
+            "stopped": asdict(stop_words(parts.stop)) if parts.stop else None,
+            "storage": parts.stop is Stop.STORAGE,
+            "sale_max_fen": parts.sales.offline_max_fen if parts.sales else 0,
         }
 
     def do(self, said: Mapping[str, Any]) -> None:
@@ -157,6 +161,9 @@ class Page(LocalPage):
         self.commands.do(said)
 
     def _hear(self, event: Event) -> None:
+        if isinstance(event, LineChanged):
+            self.announce()
+            return
         message = _to_json(event)
         if message is not None:
             self.tell(message)

@@ -14,6 +14,7 @@ import pytest
 
 from purse.policy import Policy
 from terminals.device import __main__ as program
+from terminals.device import client
 from terminals.device import config as configuration
 from terminals.device.console import Console
 from terminals.device.reader.field import RADIO
@@ -38,7 +39,8 @@ def config_path(tmp_path, university):
 
 
 @pytest.fixture
-def station(tmp_path, wallet, config_path, served):
+def station(tmp_path, wallet, config_path, served, monkeypatch):
+    monkeypatch.setattr(client, "TAP_S", 3.0)  # a shared machine may be slow; time-outs have tests of their own
     config = configuration.load(config_path)
     parts = Parts.assemble(config, served.url, lambda: Store(tmp_path / "till.journal"))
     station = Station(config, parts, SimReader(wallet, seed=1))
@@ -204,9 +206,8 @@ def test_two_programs_cannot_share_a_journal(tmp_path, config_path, served):
     first.close()
 
 
-@pytest.mark.parametrize("device", ["desk", "kiosk"])
-def test_desk_and_kiosk_say_that_they_come_later(device, capsys):
-    code = program.main([device, "--server", "http://127.0.0.1:1", "--config", "none.json"])
+def test_the_kiosk_says_that_it_comes_later(capsys):
+    code = program.main(["kiosk", "--server", "http://127.0.0.1:1", "--config", "none.json"])
 
     assert code == 2
     assert "later release" in capsys.readouterr().err

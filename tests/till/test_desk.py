@@ -150,7 +150,7 @@ def test_a_chip_whose_trailer_was_torn_is_void_and_another_one_does(desk):
 
     desk.do(job, spoilt, leave_after=5, tear=Tear.ZEROS)  # the trailer of the first sector
     desk.do(job, spoilt)
-    assert [trouble for _, _, trouble in desk.state(job).steps][-2:] == ["chip_void", "chip_void"]
+    assert [trouble for _, _, trouble in desk.state(job).steps].count("chip_void") == 1
 
     assert desk.do(job, good).state is JobState.DONE
     person.plastic = good
@@ -176,12 +176,12 @@ def test_a_desk_that_cannot_note_writes_nothing(desk, monkeypatch):
     def full(*args, **kwargs):
         raise JournalBroken("the disk is full")
 
-    monkeypatch.setattr(DeskJournal, "writing", full)
-    ended = desk.do(job, person.plastic)
-
+    with monkeypatch.context() as broken:
+        broken.setattr(DeskJournal, "writing", full)
+        ended = desk.do(job, person.plastic)
     assert (ended.state, person.card_fen) == (JobState.CARD_AWAITED, 28_40)
-    assert [trouble for _, _, trouble in ended.steps][-1] in ("journal_broken", "")
-    monkeypatch.undo()
+    assert "journal_broken" in [trouble for _, _, trouble in ended.steps]
+
     desk.restart()
     assert desk.do(job, person.plastic).state is JobState.DONE
     assert (person.book_fen, person.card_fen) == (78_40, 78_40)
@@ -200,10 +200,9 @@ def test_lost_messages_change_nothing_in_the_end(desk, call, what, times):
     setattr(desk.wire, what, times)
 
     job = desk.order("load", person, fen=50_00)
-    desk.rounds(4)
+    desk.turn(6)
     desk.place(person.plastic)
-    desk.rounds(8)
-    desk.rounds(8)
+    desk.turn(12)
 
     assert desk.state(job).state is JobState.DONE
     assert (person.book_fen, person.card_fen) == (78_40, 78_40)
@@ -233,13 +232,12 @@ def test_what_was_read_back_is_told_when_the_line_is_back(desk):
     desk.wire.only, desk.wire.lose_requests = "job_result", 9
     desk.place(person.plastic)
     desk.rounds(3)
-    assert (desk.state(job).state, person.card_fen, desk.face.state) == (
-        JobState.WRITING, 78_40, DeskState.DONE,
-    )  # fmt: skip
+    assert DeskState.DONE in [face.state for face in desk.faces]
+    assert (desk.state(job).state, person.card_fen) == (JobState.WRITING, 78_40)
     desk.lift()
 
     desk.wire.lose_requests = 0
-    desk.rounds(4)
+    desk.turn(4)
 
     assert desk.state(job).state is JobState.DONE
 
@@ -251,79 +249,52 @@ class PowerCut(Exception):
     """The machine goes dark."""
 
 
-def entries_of(desk, kind: str) -> int:
-    """How often the journal is written in one job."""
-    count = 0
-    real = DeskJournal._step
-
-    def counting(self, *args):
-        nonlocal count
-        count += 1
-        return real(self, *args)
-
-    DeskJournal._step = counting
-    try:
-        scene(desk, kind)[1]()
-    finally:
-        DeskJournal._step = real
-    return count
-
-
-def scene(desk, kind: str):
-    """A person, and how to do this job for him; with what the book gains."""
-    person = make_person(28_40)
-    Counter(901).tap(person, 5_50, leave_after=11, tear=Tear.BEFORE, report=False)
-    params = {"load": {"fen": 50_00}, "mark": {"on": True}, "read": {"heal": True}, "set": {}}[kind]
-
-    def act(job=None):
-        job = job or desk.order(kind, person, **params)
-        desk.do(job, person.plastic)
-        return job
-
-    return person, act, 50_00 if kind == "load" else 0
+ENTRIES = 3
+"""How often the journal is written in one job that writes a card: the key, the slots, the end."""
 
 
 @pytest.mark.parametrize("kind", ["read", "set", "load", "mark"])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_killed_at_each_entry_of_the_journal(desk, monkeypatch, kind, before):
     """Before the entry is on disk, and right after it: the next start ends the job, money moved once."""
-    real, broken = DeskJournal._step, []
-    number = entries_of(desk, kind)
-    for cut in range(number):
-        person, act, gain = scene(desk, kind)
-        left = cut
-
-        def step(self, *args):
-            nonlocal left
-            left -= 1
-            if left < 0 and before:
-                raise PowerCut
-            real(self, *args)
-            if left < 0:
-                desk.parts.store._connection.execute("COMMIT")  # it reached the disk, and then it was dark
-                raise PowerCut
-
-        monkeypatch.setattr(DeskJournal, "_step", step)
-        job = None
-        try:
-            job = desk.order(
-                kind,
-                person,
-                **{"load": {"fen": 50_00}, "mark": {"on": True}, "read": {"heal": True}}.get(kind, {}),
-            )
-            desk.do(job, person.plastic)
-        except PowerCut:
-            pass
-        monkeypatch.setattr(DeskJournal, "_step", real)
+    params = {"load": {"fen": 50_00}, "mark": {"on": True}, "read": {"heal": True}, "set": {}}[kind]
+    gain, broken, cuts = (50_00 if kind == "load" else 0), [], 0
+    for cut in range(ENTRIES):
+        person = make_person(28_40)
+        Counter(901).tap(person, 5_50, leave_after=11, tear=Tear.BEFORE, report=False)
+        job = desk.order(kind, person, **params)
+        with monkeypatch.context() as machine:
+            machine.setattr(DeskJournal, "_step", dark_at(desk, cut, before=before))
+            try:
+                desk.do(job, person.plastic)
+            except PowerCut:
+                cuts += 1
         desk.lift()
         desk.restart()
-        act(job)
+        desk.do(job, person.plastic)
         state, book_fen, card_fen = desk.state(job).state, person.book_fen, person.card_fen
         posted = Entry.objects.filter(account_id=person.account.id, kind="top_up").count()
         if (state, book_fen, card_fen, posted) != (JobState.DONE, 22_90 + gain, 22_90 + gain, int(gain > 0)):
             broken.append(f"entry {cut}: {state}, book {book_fen}, card {card_fen}, {posted} posted")
-    faults.report("DESK power cut", number, len(broken))
-    assert broken == []
+    faults.report("DESK power cut", cuts, len(broken))
+    assert (broken, cuts) == ([], ENTRIES)
+
+
+def dark_at(desk, cut: int, *, before: bool):
+    """A journal whose machine goes dark at its entry number ``cut``."""
+    real, left = DeskJournal._step, cut
+
+    def step(self, *args):
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            return real(self, *args)
+        if not before:
+            real(self, *args)
+            desk.parts.store._connection.execute("COMMIT")  # it reached the disk, and then it was dark
+        raise PowerCut
+
+    return step
 
 
 def test_after_a_power_cut_in_the_write_the_server_hears_that_nobody_knows(desk, monkeypatch):

@@ -5,11 +5,17 @@ const $ = (id) => document.getElementById(id);
 const TOKEN = document.querySelector("meta[name=till-token]").content;
 const TEXT = {
   zh: { amount: "金额", password: "密码", off: "灯灭", white: "白灯", green: "绿灯", amber: "黄灯", red: "红灯",
-        drop: "请在此放卡", lies: "卡片在读卡区", unsent: (n) => `未传 ${n}`, lost: "与收银机程序的连接已断开，正在重连…",
+        drop: "请在此放卡", lies: "卡片在读卡区", unsent: (n) => `未传 ${n}`,
+        offline: (max, n) => `脱机营业：单笔至多 ${max} 元，不能验证密码。${n} 笔未传，网络恢复后自动上传。`,
+        stopped: (why, n) => `停止消费：${why}。${n} 笔未传。`, sending: (n) => `网络已恢复，正在上传 ${n} 笔。`,
+        lost: "与收银机程序的连接已断开，正在重连…",
         paid: "已付", paid_offline: "脱机已付", voided: "已撤销", refused: "拒绝", torn: "拿卡过快", unknown: "未完成",
         balance: "查询", card: "卡", book: "库", back: "退格", clear: "清除" },
   en: { amount: "Amount", password: "Password", off: "lamp off", white: "white lamp", green: "green lamp", amber: "amber lamp",
         red: "red lamp", drop: "Put the card here", lies: "Card on the reader", unsent: (n) => `${n} unsent`,
+        offline: (max, n) => `Selling offline: ${max} at most, no passwords. ${n} sales wait and go up by themselves.`,
+        stopped: (why, n) => `No sales: ${why}. ${n} wait to go up.`, sending: (n) => `Back online, handing over ${n} sales.`,
+       
         lost: "Lost the till program, trying again…", paid: "Paid", paid_offline: "Paid offline", voided: "Voided",
         refused: "Refused", torn: "Taken too soon", unknown: "Not completed", balance: "Balance", card: "card",
         book: "book", back: "Back", clear: "Clear" },
@@ -153,7 +159,18 @@ function showState() {
   $("wallet").hidden = !state.sim;
   $("network").checked = state.plugged;
   $("unsent").textContent = TEXT[language].unsent(state.unsent);
+  showLine();
   showCards();
+}
+
+function showLine() {
+  // What the operator must know about the line before the next holder stands there.
+  const words = TEXT[language], line = $("line");
+  const stopped = state.stopped && (!state.online || state.storage) ? state.stopped[language] : "";
+  line.className = stopped ? "stopped" : state.online ? "sending" : "";
+  line.textContent = stopped ? words.stopped(stopped, state.unsent)
+    : state.online ? words.sending(state.unsent) : words.offline((state.sale_max_fen / 100).toFixed(2), state.unsent);
+  line.hidden = state.online && !stopped && state.unsent === 0;
 }
 
 function showLog() {
