@@ -272,9 +272,10 @@ class Stall:
             return
         self._notes.count("void")
         self.till.void()
-        tapped = self._tap(plastic, 0, void_of=last.key.as_uuid(), pulled=self._chance.random() < 0.2)
+        of = last.key.as_uuid()
+        tapped = self._tap(plastic, 0, void_of=of, pulled=self._chance.random() < 0.2)
         if tapped.ending is Ending.TORN and self._chance.random() < 0.5:
-            self._tap(plastic, 0)
+            self._tap(plastic, 0, void_of=of)
         if self.till.phase is Phase.RETAP:
             self.till.cancel()
 
