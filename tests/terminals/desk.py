@@ -17,8 +17,11 @@ from terminals.messages.jobs import JobCardAnswer, JobTicket, Trouble, Verdict
 from terminals.messages.wire import card_to_json
 from terminals.models import CardJob, JobKind
 from terminals.services import jobs
-from tests.campus import KEYS, Person
+from tests.campus import KEYS, NOON, Person
 from tests.terminals.conftest import Box, Server, make_box
+from transactions import ledger
+from transactions.ledger import AccountFacts, Change, NewEntry
+from transactions.models import Contra, EntryKind, Mode
 
 CLERK = Actor.operator(1, role="supervisor", channel=Channel.COUNTER, place="desk")
 
@@ -173,3 +176,28 @@ class Desk:
 
 def job_row(job: uuid.UUID) -> CardJob:
     return CardJob.objects.get(id=job)
+
+
+def lower_book(person: Person, fen: int) -> None:
+    """A correction by hand, as ``transactions.services.corrections`` posts it: the card knows nothing of it."""
+    account = person.fresh()
+    before = AccountFacts(
+        account.id, account.number, "open", tuple(account.frozen_reasons), account.daily_limit_fen, account.book_fen,
+        account.unclaimed_fen, account.entry_seq, account.version, account.spent_on, account.spent_fen,
+    )  # fmt: skip
+    book_fen, seq = account.book_fen - fen, account.entry_seq + 1
+    entry = NewEntry(
+        seq,
+        EntryKind.LEVELLING,
+        -fen,
+        0,
+        book_fen,
+        0,
+        Contra.LEVELLING,
+        None,
+        uuid.uuid4(),
+        NOON,
+        Mode.SERVER,
+    )
+    change = Change(before, book_fen, 0, None, 0, before.frozen_reasons, NOON, entries=(entry,))
+    assert ledger.write(change).moved

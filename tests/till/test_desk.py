@@ -150,7 +150,7 @@ def test_a_chip_whose_trailer_was_torn_is_void_and_another_one_does(desk):
 
     desk.do(job, spoilt, leave_after=5, tear=Tear.ZEROS)  # the trailer of the first sector
     desk.do(job, spoilt)
-    assert [trouble for _, _, trouble in desk.state(job).steps].count("chip_void") == 1
+    assert "chip_void" in [trouble for _, _, trouble in desk.state(job).steps]
 
     assert desk.do(job, good).state is JobState.DONE
     person.plastic = good
