@@ -40,7 +40,9 @@ def config_path(tmp_path, university):
 
 @pytest.fixture
 def station(tmp_path, wallet, config_path, served, monkeypatch):
-    monkeypatch.setattr(client, "TAP_S", 3.0)  # a shared machine may be slow; time-outs have tests of their own
+    monkeypatch.setattr(
+        client, "TAP_S", 3.0
+    )  # a shared machine may be slow; time-outs have tests of their own
     config = configuration.load(config_path)
     parts = Parts.assemble(config, served.url, lambda: Store(tmp_path / "till.journal"))
     station = Station(config, parts, SimReader(wallet, seed=1))
