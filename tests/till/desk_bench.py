@@ -15,7 +15,7 @@ from terminals.device import desk
 from terminals.device.clock import Clock
 from terminals.device.desk import DeskParts, DeskStation
 from terminals.device.desk_face import DeskFace
-from terminals.device.reader.field import Fault
+from terminals.device.reader.field import Fault, Field
 from terminals.device.reader.model import ClassicCard
 from terminals.device.reader.sim import SimReader
 from terminals.device.reader.tearing import Tear
@@ -82,11 +82,12 @@ class InProcess:
 class DeskBench:
     """One desk."""
 
-    def __init__(self, folder: Path, server: Server) -> None:
+    def __init__(self, folder: Path, server: Server, reader: Any = None, field: Field | None = None) -> None:
         self.folder = folder
         self.server = server
         self.wire = InProcess()
-        self.reader = SimReader(folder, seed=1)
+        self.reader = reader or SimReader(folder, seed=1)
+        self.field: Field = field or self.reader.field
         self.skipped_s = 0.0
         self.faces: list[DeskFace] = []
         enrolled = make_box(server, kind="desk").enrolled
@@ -134,10 +135,10 @@ class DeskBench:
         self, plastic: ClassicCard, *, leave_after: int | None = None, tear: Tear = Tear.BEFORE
     ) -> None:
         fault = None if leave_after is None else Fault(leave_after, tear)
-        self.reader.field.place(plastic, fault=fault)
+        self.field.place(plastic, fault=fault)
 
     def lift(self) -> None:
-        self.reader.lift()
+        self.field.lift()
 
     def rounds(self, most: int = 12) -> None:
         """Let the desk work until nothing more happens: its job has ended, or it waits for a card."""
@@ -145,10 +146,10 @@ class DeskBench:
             self.skipped_s += 2.0
             before = self.station.work.ticket
             self.station.round()
-            self.reader.field.settle()
+            self.field.settle()
             if self.station.work.ticket is None and before is None:
                 return
-            if self.station.work.ticket is not None and not self.reader.card_present():
+            if self.station.work.ticket is not None and not self.field.cards:
                 self.station.round()
                 return
 
