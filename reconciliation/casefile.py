@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from accounts.actors import Actor
 from accounts.models import Operator
@@ -29,7 +29,6 @@ from transactions.models import Merchant, OfflineTrace
 
 LINES = 60
 """Movements on the page; a case is about what happened lately."""
-ODD_RECORDS_SINCE = timedelta(days=90)
 OFFERED = (
     DecisionAction.REFUND,
     DecisionAction.SET_TO_CARD,
@@ -161,7 +160,7 @@ def find(case_id: int, *, today: date, now: datetime) -> CaseFile | None:
         card=facts.card,
         lines=tuple(_traced(lines, facts.card)),
         older=bool(movements) and movements[0].seq > 1,
-        odd_records=_odd_records(account.card.uid if account.card else "", now),
+        odd_records=_odd_records(account.card.uid if account.card else ""),
         notes=tuple(_remarks(case_id)),
         decisions=rulings.decisions_of_account(case.account_id)[::-1],
         others=tuple(row for row in others if row.state is CaseState.OPEN),
@@ -220,11 +219,11 @@ def _traces(card: CardSide | None) -> tuple[Trace, ...]:
     return tuple(Trace(*row) for row in rows.values_list("card_seq", "terminal_id", "fen"))
 
 
-def _odd_records(uid: str, now: datetime) -> tuple[OddRecord, ...]:
+def _odd_records(uid: str) -> tuple[OddRecord, ...]:
     """Records that were kept for a person to look at; few enough to be looked through."""
     if not uid:
         return ()
-    odd = terminals.odd_uploads(since=now - ODD_RECORDS_SINCE).filter(record__raw__contains=uid.lower())[:20]
+    odd = terminals.open_uploads().filter(record__raw__contains=uid.lower())[:20]
     return tuple(
         OddRecord(each.record.terminal_id, each.record.seq, each.result, each.why, each.record.received_at)
         for each in odd

@@ -10,6 +10,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from terminals.models import (
+    OPEN_VERDICT,
     SecurityEvent,
     Terminal,
     TerminalContact,
@@ -133,6 +134,18 @@ def odd_uploads(*, since: datetime) -> QuerySet[UploadVerdict]:
     return (
         UploadVerdict.objects.filter(decided_at__gte=since)
         .exclude(result="posted")
+        .select_related("record", "record__terminal")
+        .order_by("-decided_at")
+    )
+
+
+def open_uploads() -> QuerySet[UploadVerdict]:
+    """Uploaded records that wait for a person, or for what the card will show; newest first.
+
+    ``terminals.services.uploads.release`` and ``dismiss`` end them.
+    """
+    return (
+        UploadVerdict.objects.filter(OPEN_VERDICT, decision=None)
         .select_related("record", "record__terminal")
         .order_by("-decided_at")
     )
