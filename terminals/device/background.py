@@ -12,6 +12,7 @@ from terminals.device.client import Client, NoAnswer, Rejected
 from terminals.device.clock import Clock
 from terminals.device.hotlist import Hotlist
 from terminals.device.journal import Journal
+from terminals.device.leftovers import Leftovers
 from terminals.device.sale import Sales
 from terminals.device.store import JournalBroken
 from terminals.messages.records import MAX_RECORDS, UploadRequest
@@ -41,7 +42,9 @@ class Background:
         hotlist: Hotlist,
         sales: Sales,
         clock: Clock,
+        leftovers: Leftovers | None = None,
     ) -> None:
+        self._leftovers = leftovers or Leftovers(())
         self._client = client
         self._journal = journal
         self._hotlist = hotlist
@@ -69,6 +72,7 @@ class Background:
         self._client.close()
         if self._thread.is_alive():
             self._thread.join(timeout=6)
+        self._leftovers.close()
 
     def greet(self) -> bool:
         """Find out at once whether the server is there, and fetch the hotlist. Says whether it is."""
@@ -90,6 +94,7 @@ class Background:
                 self._prune()
                 self._talk()
                 self._upload()
+                self._leftovers.hand_over(self._client)
             except (NoAnswer, Rejected, JournalBroken):
                 # A dead line is tried again in the next round; a broken journal is shown on the display.
                 return False

@@ -106,6 +106,16 @@ def changed(config: Config, enrolled: EnrolAnswer) -> Config:
     return Config(enrolled, config.ca, config.path)
 
 
+def older_journals(config: Config) -> list[Path]:
+    """The journals that this terminal wrote under earlier generations of its key, oldest first."""
+    if config.path is None:
+        return []
+    found = config.path.parent.glob(f"{config.path.stem}.t{config.terminal}e*.journal")
+    return sorted(
+        set(found) - {journal_path(config.path, config)}, key=lambda path: (len(path.name), path.name)
+    )
+
+
 def journal_path(path: Path, config: Config) -> Path:
     """Where the journal of this terminal and key generation lives: beside the configuration."""
     return path.with_name(f"{path.stem}.t{config.terminal}e{config.epoch}.journal")

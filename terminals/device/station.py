@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from purse.link import LinkError, SeveralCards
+from terminals.device import config as configuration
 from terminals.device.alone import Stop
 from terminals.device.background import Background
 from terminals.device.client import Client, Identity, Wire
@@ -20,6 +21,7 @@ from terminals.device.clock import Clock
 from terminals.device.config import Config
 from terminals.device.hotlist import Hotlist
 from terminals.device.journal import Journal
+from terminals.device.leftovers import Leftovers
 from terminals.device.reader import Reader, ReaderState
 from terminals.device.sale import Sales
 from terminals.device.store import JournalBroken, Store
@@ -73,7 +75,10 @@ class Parts:
         except JournalBroken as error:
             identity = Identity(config.terminal, config.epoch, clock.now_ms())
             return cls(clock, Client(wire, identity, config.keys, clock), problem=str(error))
-        background = Background(client=client, journal=journal, hotlist=hotlist, sales=sales, clock=clock)
+        leftovers = Leftovers(configuration.older_journals(config))
+        background = Background(
+            client=client, journal=journal, hotlist=hotlist, sales=sales, clock=clock, leftovers=leftovers
+        )
         return cls(clock, client, store, journal, sales, background)
 
     def line(self) -> tuple[bool, int]:

@@ -225,6 +225,30 @@ def test_a_till_that_is_enrolled_anew_under_an_old_clock_gets_in(till, tmp_path,
     anew.close()
 
 
+def test_what_an_earlier_enrolment_sold_goes_up_after_the_next(till):
+    """The old journal lies beside the new one; its keys are gone, the server knows them still."""
+    person = make_person(HELD)
+    name = str(person.account.number)
+    till.keep(name, person.plastic)
+    unplug(till)
+    assert till.sell(name, SALE).ending is Ending.PAID_OFFLINE
+    till.cut_power()
+    issued = enrolment.issue_code(till.config.terminal, actor=Actor.system("test"), now=present())
+    till.config_path.rename(till.folder / "old.json")
+    call = ["till", "--server", till.served.url, "--config", str(till.config_path), "--enrol", issued.code]
+    assert program.main(call) == 0
+
+    till.start()
+    till.report()
+
+    assert till.config.epoch == 2
+    assert person.book_fen == till.card_fen(name) == HELD - SALE
+    assert len(list(till.folder.glob("*.journal"))) == 2
+    till.restart()
+    till.report()
+    assert person.book_fen == HELD - SALE
+
+
 def test_two_tills_with_one_key_are_noticed(till, tmp_path, monkeypatch):
     """B8: a till and its copy each sell offline, then both come back: one journal with two continuations."""
     people = [make_person(HELD) for _ in range(2)]
