@@ -7,7 +7,7 @@ A side that is absent has nothing open, and its floor is what the plain columns 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from typing import Any
 
 from purse.evidence import Leg, SideMirror, State, confirm
@@ -27,9 +27,9 @@ def read_side(side: str, shown: State, legs: Json, images: Json) -> SideMirror:
     )
 
 
-def confirm_told(mirror: SideMirror, side: str, told: str | None) -> SideMirror:
-    """Take in the read-backs reported of this card; ``told`` is a JSON list of ``Answer.told``, in text."""
-    for images in json.loads(told) if told else ():
+def confirm_told(mirror: SideMirror, side: str, told: Iterable[Json | None] | None) -> SideMirror:
+    """Take in the read-backs reported of this card; ``told`` is what ``Answer.told`` says of each."""
+    for images in told or ():
         if images and side in images:
             seq, total_fen, _ = images[side]
             mirror = confirm(mirror, seq=seq, total_fen=total_fen)

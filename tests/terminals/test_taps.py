@@ -241,26 +241,46 @@ def test_a_till_that_was_heard_before_moves_no_money(box, person):
     assert person.book_fen == 94_50
 
 
-def test_a_plain_purchase_takes_one_round_trip_with_the_contact_in_it(box, person, monkeypatch):
-    """performance.md: round trips to PostgreSQL per online debit ≤ 2; the ledger's own go past Django's cursors."""
+@pytest.fixture
+def round_trips(monkeypatch):
+    """What the ledger asks of PostgreSQL; its statements go past Django's cursors."""
     texts = []
     fetch = ledger.statement.fetch
     monkeypatch.setattr(
         ledger.statement, "fetch", lambda text, params: (texts.append(text), fetch(text, params))[1]
     )
+    return texts
+
+
+def test_a_plain_purchase_takes_one_round_trip_with_the_contact_in_it(box, person, round_trips):
+    """performance.md: round trips to PostgreSQL per online debit ≤ 2, the outcome of the sale before with it."""
     debit(box, person, 1_00)
     _, raw = read(make_person(10_00))
-    message = DebitRequest(
-        JOURNAL, 2, raw, 1_00, box.server.now_ms, None, (OutcomeReport(JOURNAL, 1, "written"),)
-    )
+    written = (OutcomeReport(JOURNAL, 1, "written"),)
+    message = DebitRequest(JOURNAL, 2, raw, 1_00, box.server.now_ms, None, written)
 
-    texts.clear()
+    round_trips.clear()
     with CaptureQueriesContext(connection) as seen:
-        box.call("debit", message.to_json())
+        reply = box.call("debit", message.to_json())
 
     assert len(seen) == 0
-    assert ["terminals_advance(" in text for text in texts] == [True]
+    assert ["terminals_advance(" in text for text in round_trips] == [True]
     assert TerminalContact.objects.get(terminal_id=box.id).last_seq == box.seq
+    assert reply.body["recorded"] == [[JOURNAL, 1]]
+
+
+def test_any_other_purchase_takes_two(box, person, round_trips):
+    """A card that was torn away before: the first call says what the book knows, the second one writes."""
+    _, raw = read(person)
+    debit(box, person, 1_00)
+    message = DebitRequest(JOURNAL, 2, raw, 1_00, box.server.now_ms)
+
+    round_trips.clear()
+    with CaptureQueriesContext(connection) as seen:
+        reply = box.call("debit", message.to_json())
+
+    assert (reply.body["refusal"], reply.body["healed_fen"]) == (None, 1_00)
+    assert (len(seen), len(round_trips)) == (0, 2)
 
 
 @pytest.mark.parametrize("at_ms", [0, 2**53])

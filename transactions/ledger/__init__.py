@@ -6,13 +6,12 @@ never wait for each other's round trip. Only ``transactions.services`` may impor
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import datetime
 from typing import Any
 
-from purse.evidence import State
 from transactions.ledger import sql, statement
+from transactions.ledger.facts import read_by_card, read_by_uid
 from transactions.ledger.shapes import (
     AccountFacts,
     AnswerFacts,
@@ -27,7 +26,7 @@ from transactions.ledger.shapes import (
     Written,
 )
 from transactions.ledger.statement import array, dump
-from transactions.mirror import confirm_told, read_side, write_sides
+from transactions.mirror import write_sides
 from transactions.models import SEQ_BITS
 
 __all__ = [
@@ -49,22 +48,6 @@ __all__ = [
     "remember_refusal",
     "write",
 ]
-
-
-def read_by_uid(
-    uid: bytes, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...] = (), prelude: Prelude | None = None
-) -> TapFacts:
-    """Everything about the card with this UID (the live one first) and this operation key, in one SELECT.
-
-    ``confirmed`` names operations whose write was read back; those on this very card are taken in at once. Raises
-    ``NotAdmitted`` when a ``prelude`` was given and did nothing.
-    """
-    return _read(sql.FACTS_BY_UID, uid.hex().upper(), key, confirmed, prelude)
-
-
-def read_by_card(card_id: int, key: uuid.UUID) -> TapFacts:
-    """The same for a known card row."""
-    return _read(sql.FACTS_BY_CARD, card_id, key, (), None)
 
 
 def write(change: Change) -> Written:
@@ -109,40 +92,6 @@ def confirm(keys: tuple[uuid.UUID, ...], *, terminal_id: int) -> frozenset[uuid.
 def lock(account_id: int) -> None:
     """Hold the account's row until the transaction ends: for the one who lost the race too often."""
     statement.run("SELECT 1 FROM accounts_account WHERE id = %(id)s FOR NO KEY UPDATE", {"id": account_id})
-
-
-def _read(
-    text: str, which: object, key: uuid.UUID, confirmed: tuple[uuid.UUID, ...], prelude: Prelude | None
-) -> TapFacts:
-    params = {"which": which, "key": key, "confirmed": array(confirmed)}
-    if prelude is None:
-        row = statement.fetch(text, params)
-    else:
-        row = statement.run(
-            sql.after_prelude(f"{prelude.relax}, {prelude.advance}", text), params | prelude.params
-        )
-        if not row[-1]:
-            raise NotAdmitted
-    if row is None or row[0] is None:
-        known = statement.fetch(sql.ANSWER, {"key": key})
-        return TapFacts(None, None, AnswerFacts(bytes(known[0]), json.loads(known[1])) if known else None)
-    legs, images = json.loads(row[22]), json.loads(row[23])  # Django's connections leave JSON as text
-    spend = State(row[16], row[17], 0, row[18], row[19])
-    load = State(row[20], row[21], 0)
-    return TapFacts(
-        account=AccountFacts(row[0], row[1], row[2], tuple(row[3]), *row[4:11]),
-        card=CardFacts(
-            id=row[11],
-            life=row[12],
-            lost=row[13],
-            expires_on=row[14],
-            late_fen=row[15],
-            spend=confirm_told(read_side("spend", spend, legs, images), "spend", row[26]),
-            load=confirm_told(read_side("load", load, legs, images), "load", row[26]),
-            levelled_seq=row[27],
-        ),
-        answer=AnswerFacts(bytes(row[24]), json.loads(row[25])) if row[24] is not None else None,
-    )
 
 
 def _statement(change: Change) -> tuple[str, dict[str, Any]]:

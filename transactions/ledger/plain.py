@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from transactions.ledger import statement
-from transactions.ledger.shapes import NotAdmitted, Prelude
+from transactions.ledger import facts, statement
+from transactions.ledger.shapes import NotAdmitted, Prelude, TapFacts
 from transactions.ledger.statement import array, dump
 
 
@@ -57,15 +57,17 @@ class Sold:
 
 
 _SELL = """
-    SELECT admitted, book_fen, limit_fen, confirmed FROM transactions_sell({admitted}, %(key)s::uuid, %(asked)s::bytea,
-        %(reply)s, %(uid)s, %(account_no)s, %(fen)s, %(spend_seq)s, %(spend_total)s, %(load_seq)s, %(load_total)s,
-        %(seq_after)s, %(images)s::jsonb, %(told)s::jsonb, %(today)s, %(spent_before)s, %(at)s, %(now)s, %(merchant)s,
-        %(terminal)s, %(place)s, %(journal_seq)s, %(confirmed)s::uuid[])
+    SELECT admitted, book_fen, limit_fen, confirmed, facts FROM transactions_sell({admitted}, %(key)s::uuid,
+        %(asked)s::bytea, %(reply)s, %(uid)s, %(account_no)s, %(fen)s, %(spend_seq)s, %(spend_total)s, %(load_seq)s,
+        %(load_total)s, %(seq_after)s, %(images)s::jsonb, %(told)s::jsonb, %(today)s, %(spent_before)s, %(at)s,
+        %(now)s, %(merchant)s, %(terminal)s, %(place)s, %(journal_seq)s, %(confirmed)s::uuid[])
 """
 
 
-def sell(sale: PlainSale, prelude: Prelude | None) -> Sold | None:
-    """Post a purchase if it is plain; None if it is not, and then nothing was written but what the prelude does.
+def sell(sale: PlainSale, prelude: Prelude | None) -> Sold | TapFacts | None:
+    """Post a purchase if it is plain; if it is not, nothing was written but what the prelude does.
+
+    Then the facts are returned, for the general path; None for a card that is not ours.
 
     Raises ``NotAdmitted`` when the prelude was refused, ``IntegrityError`` (unique) when the key is answered meanwhile.
     """
@@ -73,10 +75,12 @@ def sell(sale: PlainSale, prelude: Prelude | None) -> Sold | None:
     if prelude is not None:
         text = _SELL.format(admitted=prelude.call)
         params |= prelude.params
-    admitted, book_fen, limit_fen, confirmed = statement.run(text, params)
+    admitted, book_fen, limit_fen, confirmed, told = statement.run(text, params)
     if not admitted:
         raise NotAdmitted
-    return Sold(book_fen, limit_fen, tuple(confirmed or ())) if book_fen is not None else None
+    if book_fen is not None:
+        return Sold(book_fen, limit_fen, tuple(confirmed or ()))
+    return facts.from_json(told) if told is not None else None
 
 
 def as_text(reply: dict[str, object]) -> str:

@@ -7,36 +7,6 @@ Nothing from outside is ever put into a text; what varies is only how many entri
 
 from __future__ import annotations
 
-_FACTS = """
-    SELECT a.id, a.number, a.life, a.frozen_reasons, a.daily_limit_fen, a.book_fen, a.unclaimed_fen, a.entry_seq,
-        a.version, a.spent_on, a.spent_fen,
-        c.id, c.life, c.lost, c.expires_on, c.late_fen, c.spend_seq, c.spend_total_fen, c.offline_spent_fen,
-        c.stop_marked, c.load_seq, c.load_total_fen, c.legs, c.images,
-        w.asked, w.reply,
-        (SELECT jsonb_agg(told) FROM transactions_answer p
-            WHERE p.key = ANY(%(confirmed)s::uuid[]) AND p.card_id = c.id) AS confirmed,
-        c.levelled_seq
-    FROM accounts_card c
-    JOIN accounts_account a ON a.id = c.account_id
-    LEFT JOIN transactions_answer w ON w.key = %(key)s
-    WHERE {where}
-    ORDER BY c.life IN ('issued', 'active') DESC, c.id DESC
-    LIMIT 1
-"""
-FACTS_BY_UID = _FACTS.format(where="c.uid = %(which)s")
-FACTS_BY_CARD = _FACTS.format(where="c.id = %(which)s")
-
-ANSWER = "SELECT asked, reply FROM transactions_answer WHERE key = %(key)s"
-
-
-def after_prelude(ctes: str, facts: str) -> str:
-    """The facts behind common table expressions that must act first; one row comes back even for an unknown card."""
-    return (
-        f"WITH {ctes} SELECT f.*, p.done FROM (SELECT count(*) AS done FROM advanced) AS p"
-        f" LEFT JOIN LATERAL ({facts}) AS f ON true"
-    )
-
-
 INSERT_ANSWER = """
     INSERT INTO transactions_answer (key, op, asked, account_id, card_id, entry_seq, terminal_id, journal_seq, told,
         reply, answered_at)

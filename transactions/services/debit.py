@@ -139,7 +139,7 @@ def fresh(reply: TapReply, order: TapOrder, book: BookContext) -> TapReply:
 
 
 def _taken_back(key: uuid.UUID) -> bool:
-    known = (
-        Answer.objects.filter(key=key, entry_seq__isnull=False).values_list("account_id", "entry_seq").first()
-    )
-    return known is not None and Reversal.objects.filter(entry_id=entry_id(*known)).exists()
+    known = Answer.objects.filter(key=key).first()
+    if known is None or known.account_id is None or known.entry_seq is None:
+        return False
+    return Reversal.objects.filter(entry_id=entry_id(known.account_id, known.entry_seq)).exists()

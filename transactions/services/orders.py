@@ -14,7 +14,7 @@ from purse.keys import KeyBundle
 from purse.policy import Policy
 from purse.procedures import RawCard
 from purse.rules import Refusal
-from transactions.ledger import NotAdmitted, Prelude
+from transactions.ledger import NotAdmitted, Prelude, TapFacts
 
 __all__ = [
     "NO_CARD",
@@ -70,6 +70,8 @@ class TapOrder:
     """Earlier operations of this till whose card write was read back."""
     prelude: Prelude | None = None
     """What must happen with the first look at the book; ``NotAdmitted`` when it cannot."""
+    facts: TapFacts | None = None
+    """What the book showed already, a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ TRY_AGAIN = RETRYABLE | {UNIQUE_VIOLATION}
 def sell_plainly(order: TapOrder, book: BookContext) -> TapReply | TapOrder:
     """Post the purchase in one statement, or return the order as the general path has to take it.
 
-    Nothing is lost by trying: what the statement does not accept it does not write. A prelude that was made with it is
-    not made again. Raises ``NotAdmitted`` and ``Busy``.
+    Nothing is lost by trying: what the statement does not accept it does not write, and says what it saw instead. A
+    prelude that was made with it is not made again. Raises ``NotAdmitted`` and ``Busy``.
     """
     if order.pin is not None or order.fen > book.policy.sale_max_fen:
         return order
@@ -42,8 +42,8 @@ def sell_plainly(order: TapOrder, book: BookContext) -> TapReply | TapOrder:
         if isinstance(error, OperationalError):
             raise Busy(sqlstate(error) or "connection") from error
         raise
-    if sold is None:
-        return replace(order, prelude=None)
+    if not isinstance(sold, plain.Sold):
+        return replace(order, prelude=None, facts=sold)
     return TapReply(
         refusal=None,
         book_fen=sold.book_fen,

@@ -65,9 +65,12 @@ def run(order: TapOrder, now: datetime, read: Callable[[], TapFacts], decide: De
 
 def reader(order: TapOrder) -> Callable[[], TapFacts]:
     """Read by the card on the reader; what must happen with the first look is not asked of the later ones."""
-    preludes = [order.prelude]
+    preludes, seen = [order.prelude], [order.facts]
 
     def read() -> TapFacts:
+        facts = seen.pop() if seen else None
+        if facts is not None:
+            return facts
         prelude = preludes.pop() if preludes else None
         return ledger.read_by_uid(order.card.uid, order.key, order.confirmed, prelude)
 
