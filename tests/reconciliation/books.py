@@ -129,15 +129,20 @@ class Book:
     def level(self, fen: int) -> int:
         """平账: the book is lowered to what the card shows (L109), which somebody saw six days ago."""
         seq = self.fresh_card().spend_seq
-        trace = {
-            "card_seq": seq,
-            "terminal_id": self.terminal,
-            "fen": fen,
-            "seen_at": NOW - timedelta(days=6),
-        }
-        OfflineTrace.objects.create(card_id=self.card.id, journal_seq=next(self.journal), **trace)
+        self.trace(fen)
         self.change_card(levelled_seq=seq)
         return self._post("levelling", -fen, side="spend", purse_seq=seq)
+
+    def trace(self, fen: int) -> None:
+        """Somebody saw the card with an offline sale six days ago; its ring names the till."""
+        OfflineTrace.objects.create(
+            card_id=self.card.id,
+            card_seq=self.fresh_card().spend_seq,
+            terminal_id=self.terminal,
+            journal_seq=next(self.journal),
+            fen=fen,
+            seen_at=NOW - timedelta(days=6),
+        )
 
     def refund(self, entry_seq: int) -> int:
         """退还: exactly what a late record took a second time."""
