@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import localtime
@@ -25,6 +25,7 @@ from accounts.kinds import OperatorRole
 from accounts.wiring import client_address, now
 from counter import jobwords
 from counter.access import StaffRequest, staff_required
+from counter.pages import staff_page
 from terminals import selectors
 from terminals.kinds import JobKind, JobState
 from terminals.services import jobs
@@ -72,6 +73,23 @@ class ReaderPanel:
         ]
 
     @property
+    def figures(self) -> dict[str, Any] | None:
+        """What card and book hold by the end of the job, in fen; None when no card of ours was read."""
+        told = self.job.result if self.job and self.job.over else None
+        if not told or not told.get("account_id"):
+            return None
+        written = (
+            self.job is not None and self.job.state is JobState.DONE and told.get("after_fen") is not None
+        )
+        card_fen = told["after_fen"] if written else told["card_fen"]
+        return {
+            "card_fen": card_fen,
+            "book_fen": told["book_fen"],
+            "difference_fen": card_fen - told["book_fen"],
+            "number": told["number"],
+        }
+
+    @property
     def live(self) -> bool:
         """Whether the script has to look again."""
         return self.job is not None and not self.job.over
@@ -85,7 +103,7 @@ def panel(
     desk = desk_of(request)
     what, then = jobwords.says(job) if job else ("", "")
     return ReaderPanel(
-        desks=jobs.desks(campus_id=request.user.campus_id),
+        desks=jobs.desks(campus_id=request.officer.campus_id),
         desk=desk,
         agent_there=desk is not None and jobs.agent_there(desk.pk, now=now()),
         job=job,
@@ -95,14 +113,14 @@ def panel(
         key=uuid.uuid4(),
         account_id=account_id,
         here=request.get_full_path(),
-        may_work=request.user.role in WORKS,
+        may_work=request.officer.role in WORKS,
     )
 
 
 def desk_of(request: StaffRequest) -> Any | None:
     """The desk that this browser works at, if one was chosen and is still in service on the operator's campus."""
     chosen = request.session.get(_DESK)
-    return next((desk for desk in jobs.desks(campus_id=request.user.campus_id) if desk.pk == chosen), None)
+    return next((desk for desk in jobs.desks(campus_id=request.officer.campus_id) if desk.pk == chosen), None)
 
 
 def remember(request: HttpRequest, job_id: uuid.UUID) -> None:
@@ -115,7 +133,7 @@ def remember(request: HttpRequest, job_id: uuid.UUID) -> None:
 def choose_desk(request: StaffRequest) -> HttpResponse:
     """Work at one of the campus's desks from now on."""
     wanted = request.POST.get("desk", "")
-    known = {str(desk.pk): desk.pk for desk in jobs.desks(campus_id=request.user.campus_id)}
+    known = {str(desk.pk): desk.pk for desk in jobs.desks(campus_id=request.officer.campus_id)}
     if wanted not in known:
         messages.error(request, str(PROBLEMS[jobs.OrderProblem.NOT_A_DESK]))
     else:
@@ -138,7 +156,9 @@ def read(request: StaffRequest) -> HttpResponse:
             desk_id=desk.pk,
             account_id=_number(request.POST.get("account", "")),
         )
-        job = jobs.order_job(order, actor=actor_of(request), now=now(), own_holder_id=request.user.holder_id)
+        job = jobs.order_job(
+            order, actor=actor_of(request), now=now(), own_holder_id=request.officer.holder_id
+        )
         remember(request, job.id)
     except jobs.OrderRefused as refusal:
         messages.error(request, str(PROBLEMS[refusal.problem]))
@@ -156,7 +176,7 @@ def job(request: StaffRequest, job_id: uuid.UUID) -> HttpResponseBase:
     found = visible(request, job_id)
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse(to_json(found))
-    return render(request, "counter/job.html", {"reader": panel(request, job_id=job_id)})
+    return staff_page(request, "counter/job.html", {"reader": panel(request, job_id=job_id)})
 
 
 @staff_required(*WORKS)
@@ -176,7 +196,7 @@ def visible(request: StaffRequest, job_id: uuid.UUID) -> JobView:
         found = jobs.job_state(job_id, now=now())
     except jobs.NoSuchJob:
         raise Http404 from None
-    campus_id = request.user.campus_id
+    campus_id = request.officer.campus_id
     if campus_id is not None and selectors.campus_of(found.desk_id) != campus_id:
         raise Http404
     return found
@@ -203,8 +223,8 @@ def to_json(found: JobView) -> dict[str, Any]:
 
 def actor_of(request: StaffRequest) -> Actor:
     """The operator at the counter, for services."""
-    user = request.user
-    return Actor.operator(user.pk, role=user.role, channel=Channel.COUNTER, place=client_address(request))
+    person = request.officer
+    return Actor.operator(person.id, role=person.role, channel=Channel.COUNTER, place=client_address(request))
 
 
 def _shown(request: StaffRequest, job_id: uuid.UUID | None) -> JobView | None:

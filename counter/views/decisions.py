@@ -208,7 +208,7 @@ def _preview_page(
 def _items(file: CaseFile, found: Preview) -> list[dict[str, Any]]:
     """The movements that a plan is about, with their lines of the timeline."""
     lines = {each.line.movement.seq: each for each in file.lines if each.line.movement}
-    wanted = found.plan.content.get("items") or ()
+    wanted = found.plan.content.get("late") or ()
     if "entry_seq" in found.plan.content:
         wanted = [{"seq": found.plan.content["entry_seq"], "fen": found.plan.content["fen"]}]
     return [{"seq": item["seq"], "fen": item["fen"], "traced": lines.get(item["seq"])} for item in wanted]

@@ -99,7 +99,7 @@ def _do_set_to_book(plan: Plan, errand: Errand) -> dict[str, Any]:
 
 def _do_refund(plan: Plan, errand: Errand) -> dict[str, Any]:
     numbers: dict[str, Any] = {"entries": []}
-    for item in plan.content["items"]:
+    for item in plan.content["late"]:
         late_id = entry_id(plan.target.account_id, item["seq"])
         key = uuid.uuid5(errand.key, str(late_id))
         order = corrections.RefundOrder(key, plan.target.account_id, late_id, errand.reason)

@@ -220,7 +220,7 @@ def _refund(facts: Facts, target: Target) -> Plan:
     fen = sum(item.fen for item in items)
     content = facts.content(
         DecisionAction.REFUND,
-        items=[{"seq": item.seq, "fen": item.fen} for item in items],
+        late=[{"seq": item.seq, "fen": item.fen} for item in items],
         book_after_fen=facts.found.book_fen + fen,
         card_after_fen=facts.card.card_fen if facts.card else None,
     )

@@ -31,7 +31,7 @@ class TestCase:
 
         assert "余额 ¥33.60 ¥18.20" in page
         assert "差额（卡 − 库） +¥15.40" in page
-        assert "退还重复扣款 ¥15.40 2 笔。之后：库 = 卡 = ¥33.60" in page
+        assert "退还重复扣款 ¥15.40 2 笔。 之后：库 = 卡 = ¥33.60" in page
         assert "卡高于库，不能按卡修正" in page
         assert page.count("重复扣款") >= 5
 
