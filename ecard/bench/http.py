@@ -107,7 +107,6 @@ class Till:
         self._host = f"127.0.0.1:{self.port}"
         self._socket = socket.create_connection(("127.0.0.1", self.port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._stream = self._socket.makefile("rb")
 
     def buy(self, deck: Deck, account: int) -> list[dict[str, Any]]:
         """One purchase with the outcome of the one before; returns what to write on the card."""
@@ -133,12 +132,7 @@ class Till:
             f"Authorization: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self._socket.sendall(head.encode() + body)
-        status = int(self._stream.readline().split()[1])
-        headers: dict[str, str] = {}
-        while line := self._stream.readline().strip():
-            name, _, value = line.decode().partition(":")
-            headers[name.lower()] = value.strip()
-        content = self._stream.read(int(headers["content-length"]))
+        status, headers, content = self._receive()
         if status != 200:
             raise HttpFailed(f"{status} {content[:200]!r}")
         verify_response(
@@ -146,6 +140,24 @@ class Till:
         )
         found: dict[str, Any] = json.loads(content)
         return found
+
+    def _receive(self) -> tuple[int, dict[str, str], bytes]:
+        """One answer: status, headers by their lower-case names, body. It mostly comes in one piece."""
+        told = self._socket.recv(65536)
+        while (end := told.find(b"\r\n\r\n")) < 0:
+            told += self._more()
+        first, *lines = told[:end].decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        begin, size = end + 4, int(headers["content-length"])
+        while len(told) < begin + size:
+            told += self._more()
+        return int(first.split()[1]), headers, told[begin:]
+
+    def _more(self) -> bytes:
+        part = self._socket.recv(65536)
+        if not part:
+            raise HttpFailed("the server hung up")
+        return part
 
 
 def _url() -> str:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ecard.bench import campus, drain, http, reconcile, service, upload
-from ecard.bench.runs import Prepare, Taken, run
+from ecard.bench.runs import LANES, Prepare, Taken, run
 from ecard.bench.yardstick import Yardstick
 from purse.keys import KeyBundle
 
@@ -105,7 +105,9 @@ class Command(BaseCommand):
                 for clients in CLIENTS:
                     before, _latency = yardstick.run(clients=clients, seconds=seconds)
                     for path, prepare in paths.items():
-                        rows[path, clients].taken.append(run(prepare, clients=clients, seconds=seconds))
+                        lanes = LANES if path == "debit_service" else None
+                        taken = run(prepare, clients=clients, seconds=seconds, lanes=lanes)
+                        rows[path, clients].taken.append(taken)
                     after, _latency = yardstick.run(clients=clients, seconds=seconds)
                     for path in paths:
                         rows[path, clients].yard.append((before + after) / 2)
