@@ -16,7 +16,16 @@ from accounts.actors import Actor, Channel
 from accounts.models import LIVE_CARD
 from accounts.services import audit
 from purse.doubt import Doubt, sales_of, settle
-from purse.evidence import Finding, Leg, SideMirror, open_items, prove, written_offline
+from purse.evidence import (
+    Finding,
+    Leg,
+    SideMirror,
+    open_items,
+    prove,
+    tell,
+    with_told,
+    written_offline,
+)
 from purse.policy import Policy
 from purse.rules import FreezeReason, freeze_reason
 from transactions.days import local_day
@@ -221,14 +230,15 @@ class _Posting:
     def _carry_over(self, sale: OfflineSale, card: _Card) -> None:
         """The card in force lacks the debit: it was given what the book held before this record came. An open leg.
 
-        The next online tap writes it, as it does a torn one (docs/decisions).
+        The next online tap writes it, as it does a torn one (docs/decisions/0016). The leg brings an image that nobody
+        is given: a write that is under way just now does not carry it, and its outcome must not say so.
         """
         live = self._live.get(card.account.facts.id)
         if live is None:
             return
-        leg = Leg(card.account.entry_seq, live.spend.next_seq, sale.fen, self._till.id, sale.journal_seq)
-        live.spend = SideMirror(live.spend.shown, live.spend.floor, live.spend.told, (*live.spend.legs, leg))
-        live.changed = True
+        image = tell(live.spend, fen=sale.fen)
+        leg = Leg(card.account.entry_seq, image.seq, sale.fen, self._till.id, sale.journal_seq)
+        live.spend, live.changed = with_told(live.spend, image, leg), True
 
     # -------------------------------------------------------------------------------------------- the batch
 
