@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
@@ -29,6 +30,21 @@ class CountingOnlySoFar(Paginator[Any]):
     def count(self) -> int:
         """Rows in the list, at most ``COUNTED``."""
         return cast("QuerySet[Any]", self.object_list)[:COUNTED].count()
+
+
+def column(name: str, head: str | Promise) -> Callable[[Any], object]:
+    """A column of a list with a head in the reader's language; choices come out as words."""
+
+    def show(row: Any) -> object:
+        word = getattr(row, f"get_{name}_display", None)
+        return word() if word is not None else getattr(row, name)
+
+    show.__name__ = name
+    return admin.display(description=head, ordering=name)(show)
+
+
+SEQ = column("seq", _("序号"))
+KEY = column("key", _("操作号"))
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
@@ -57,17 +73,17 @@ class EntryAdmin(ReadOnly):
     """Movements, found by account number; without one the list shows the accounts opened last."""
 
     list_display = (
-        "account",
-        "seq",
-        "kind",
+        column("account", _("帐号")),
+        SEQ,
+        column("kind", _("类型")),
         "book_change",
         "book_after",
-        "contra",
-        "mode",
-        "occurred_at",
-        "posted_at",
+        column("contra", _("对方")),
+        column("mode", _("方式")),
+        column("occurred_at", _("发生时间")),
+        column("posted_at", _("入账时间")),
     )
-    list_display_links = ("seq",)
+    list_display_links = (SEQ,)
     list_filter = ("kind", "mode")
     list_select_related = ("account",)
     ordering = ("-id",)
@@ -103,7 +119,16 @@ class EntryAdmin(ReadOnly):
 class AnswerAdmin(ReadOnly):
     """The register of operation keys; found by key."""
 
-    list_display = ("key", "op", "account_id", "card_id", "entry_seq", "terminal_id", "answered_at")
+    list_display = (
+        KEY,
+        column("op", _("操作")),
+        column("account_id", _("账户编号")),
+        column("card_id", _("卡编号")),
+        column("entry_seq", _("流水序号")),
+        column("terminal_id", _("终端")),
+        column("answered_at", _("应答时间")),
+    )
+    list_display_links = (KEY,)
     list_filter = ("op",)
     ordering = ("-answered_at",)
     search_fields = ("key__exact",)
@@ -115,7 +140,15 @@ class AnswerAdmin(ReadOnly):
 class OutcomeNoteAdmin(ReadOnly):
     """Card writes that did not simply succeed."""
 
-    list_display = ("key", "outcome", "account_id", "entry_seq", "terminal_id", "noted_at")
+    list_display = (
+        KEY,
+        column("outcome", _("写卡结果")),
+        column("account_id", _("账户编号")),
+        column("entry_seq", _("流水序号")),
+        column("terminal_id", _("终端")),
+        column("noted_at", _("报告时间")),
+    )
+    list_display_links = (KEY,)
     list_filter = ("outcome",)
     ordering = ("-id",)
 
@@ -124,7 +157,14 @@ class OutcomeNoteAdmin(ReadOnly):
 class CardFindingAdmin(ReadOnly):
     """What only tampering, a clone or a fault explains."""
 
-    list_display = ("kind", "account_id", "card_id", "sighting", "terminal_id", "found_at")
+    list_display = (
+        column("kind", _("疑点")),
+        column("account_id", _("账户编号")),
+        column("card_id", _("卡编号")),
+        column("sighting", _("卡上所见")),
+        column("terminal_id", _("终端")),
+        column("found_at", _("发现时间")),
+    )
     list_filter = ("kind",)
     ordering = ("-id",)
 
