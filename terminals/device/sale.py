@@ -43,6 +43,8 @@ LEAST_S = 0.03
 """Less than this is no second try."""
 PROBE_S = 5.0
 """How often a disk that failed is tried."""
+KEY_REUSED = "key_reused"
+"""The server's word for a key that it knows with another content."""
 
 
 class Sales:
@@ -315,8 +317,11 @@ class Sales:
         return self.orders.card_keys
 
     def _rejected(self, key: OperationKey, error: Rejected) -> Tapped:
-        """The server refuses the request itself (a revoked terminal, a fault of ours): nothing moved."""
-        self._closing.end(key, "rejected", report=ABANDONED)
+        """The server refuses the request itself (a revoked terminal, a fault of ours): nothing moved.
+
+        A key that another sale had is not ours to give up: this disk was put back, and the other sale stands.
+        """
+        self._closing.end(key, "rejected", report=None if error.code == KEY_REUSED else ABANDONED)
         if error.status in (401, 403):
             return refused(Refusal.TERMINAL_RIGHT, key=key)
         return Tapped(Ending.UNKNOWN, display.no_answer(), key)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
 
-from terminals.models import SecurityEventKind
+from terminals.models import SecurityEvent, SecurityEventKind
 
 QUIET: Final = timedelta(hours=1)
 BAD_SIGNATURES_PER_MINUTE: Final = 5
@@ -57,6 +57,17 @@ def note(
         added = cursor.rowcount
     if added:
         _log.warning("terminal.%s", kind.value, extra={"terminal": terminal})
+
+
+def forked_journals(terminal: int, journals: Collection[str]) -> frozenset[str]:
+    """Which of these journals of a terminal were seen to be put back, shortened or copied. Asks nothing for none."""
+    if not journals:
+        return frozenset()
+    kinds = (SecurityEventKind.FORK, SecurityEventKind.JOURNAL_LOST)
+    found = SecurityEvent.objects.filter(
+        terminal_id=terminal, kind__in=kinds, detail__journal__in=list(journals)
+    )
+    return frozenset(found.values_list("detail__journal", flat=True))
 
 
 def note_bad_signature(terminal: int, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ Nothing is decided here. Outcomes that say "written" ride on the tap itself; the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_bytes
@@ -26,6 +26,7 @@ from terminals.messages.wire import (
     Write,
 )
 from terminals.models import TerminalKind
+from terminals.services import events
 from terminals.services.registry import Machine
 from transactions.services import debit as debits
 from transactions.services import outcomes
@@ -95,8 +96,19 @@ def tell_outcomes(reports: Sequence[OutcomeReport], *, of: Counterpart) -> froze
     """Hand over how earlier card writes ended; returns the keys that are settled. Raises ``Busy``."""
     if not reports:
         return frozenset()
-    told = [outcomes.Report(_key(report, of), outcomes.CardWrite(report.outcome)) for report in reports]
+    odd = events.forked_journals(
+        of.machine.id,
+        {report.journal for report in reports if report.outcome == outcomes.CardWrite.ABANDONED},
+    )
+    told = [outcomes.Report(_key(report, of), _outcome(report, odd)) for report in reports]
     return frozenset(outcomes.report_outcomes(told, till=of.till, now=of.book.now))
+
+
+def _outcome(report: OutcomeReport, odd: Collection[str]) -> outcomes.CardWrite:
+    """What is told of a key. A journal that was put back or copied gives up sales that stand: that is only noted."""
+    told = outcomes.CardWrite(report.outcome)
+    given_up = told is outcomes.CardWrite.ABANDONED
+    return outcomes.CardWrite.UNKNOWN if given_up and report.journal in odd else told
 
 
 def recorded_pairs(
