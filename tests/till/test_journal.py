@@ -224,6 +224,33 @@ def test_an_entry_taken_out_of_the_middle_is_noticed(path, table):
     store.close()
 
 
+@pytest.mark.parametrize("table", ["step", "record"])
+def test_a_genuine_entry_of_a_copy_is_noticed(path, tmp_path, table):
+    """Two lives of one journal: each entry is signed, but an entry of the one does not follow in the other."""
+    store, journal = opened(path)
+    sell_offline(journal)
+    store.close()
+    shutil.copy(path, tmp_path / "copy")
+    for place, fen in ((path, 1_00), (tmp_path / "copy", 2_00)):
+        store, journal = opened(place)
+        for _ in range(2):
+            key = journal.begin(uid=UID, fen=fen, what="sale", at_ms=1_000)
+            sold = replace(sale(key.seq), fen=fen)
+            journal.end(key, "written", report=None, sale=sold, clocks=CLOCKS)
+        with store.reading() as db:
+            bodies = db.execute(f"SELECT seq, body FROM {table} ORDER BY seq").fetchall()
+        store.close()
+    seq, body = bodies[-2]
+    store = Store(path)
+    with store.writing() as db:
+        db.execute(f"DROP TRIGGER {table}_is_never_edited")
+        db.execute(f"UPDATE {table} SET body = ? WHERE seq = ?", (body, seq))
+
+    with pytest.raises(JournalBroken, match="follow"):
+        Journal(store, terminal=7, key=KEY, now_ms=1_000)
+    store.close()
+
+
 def test_a_journal_of_another_terminal_or_key_is_refused(path):
     store, journal = opened(path)
     sell_offline(journal)
