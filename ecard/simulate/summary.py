@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from statistics import quantiles
 from typing import Any
 
+from ecard.simulate.notes import Seen
 from ecard.simulate.run import Played
 from terminals.device.tapped import Ending
+
+SLOWEST = 20
 
 
 def percentiles(times_s: list[float]) -> dict[str, float]:
@@ -37,6 +40,7 @@ def summary(played: Played) -> dict[str, Any]:
         "refusals": dict(Counter(seen.refusal for seen in notes.taps if seen.refusal)),
         "online": percentiles([seen.took_s for seen in notes.taps if seen.ending is Ending.PAID]),
         "offline": percentiles([seen.took_s for seen in notes.taps if seen.ending is Ending.PAID_OFFLINE]),
+        "slowest": _slowest(notes.taps),
         "faults": dict(notes.faults),
         "healed_by_the_same_card": notes.healed,
         "uploaded_again": dict(notes.answers),
@@ -51,12 +55,30 @@ def summary(played: Played) -> dict[str, Any]:
     }
 
 
+def _slowest(taps: list[Seen]) -> list[dict[str, Any]]:
+    """The longest taps and when in the run they ended, so that a stall of the machine is told from a slow till."""
+    began_s = min((seen.at_s for seen in taps), default=0.0)
+    longest = sorted(taps, key=lambda seen: -seen.took_s)[:SLOWEST]
+    return [
+        {
+            "at_s": round(seen.at_s - began_s, 1),
+            "took_ms": round(seen.took_s * 1000),
+            "ending": seen.ending.value,
+        }
+        for seen in longest
+    ]
+
+
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The same for a person at a terminal."""
     yield f"{found['cards']} cards, {found['tills']} tills, seed {found['seed']}, {found['selling_s']} s of selling"
     yield f"taps       {sum(found['taps'].values())} ({found['taps_per_s']}/s)  {_told(found['taps'])}"
     for name in ("online", "offline"):
         yield f"{name:<10} p50 {found[name]['p50_ms']} ms  p99 {found[name]['p99_ms']} ms"
+    slowest = ", ".join(
+        f"{one['took_ms']} ms {one['ending']} at {one['at_s']} s" for one in found["slowest"][:5]
+    )
+    yield f"slowest    {slowest}"
     yield f"refusals   {_told(found['refusals'])}"
     yield f"faults     {sum(found['faults'].values())}  {_told(found['faults'])}"
     yield f"again      {_told(found['uploaded_again'])}"
