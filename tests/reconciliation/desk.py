@@ -90,10 +90,17 @@ def read_on(desk: Terminal, book: Book, *, ago: timedelta = timedelta(seconds=5)
 
 def gap(fen: int = 10_00, *, held: int = 50_00) -> tuple[Book, Case]:
     """卡 40，库 50: spent offline, the record is still in its till."""
-    book = Book.open(held)
-    book.pay(1_00)
+    book = a_week_ago(held)
     book.pay_offline(fen)
     return book, open_case(book, "OFFLINE_GAP")
+
+
+def a_week_ago(held: int) -> Book:
+    """A card that was loaded and used before its till went silent."""
+    book = Book.open()
+    book.top_up(held, at=NOW - timedelta(days=9))
+    book.pay(1_00, at=NOW - timedelta(days=8))
+    return book
 
 
 def torn(fen: int = 1_30, *, held: int = 2_40) -> tuple[Book, Case]:
@@ -106,15 +113,15 @@ def torn(fen: int = 1_30, *, held: int = 2_40) -> tuple[Book, Case]:
 def doubled(*amounts: int, held: int = 50_00, frozen: bool = True) -> tuple[Book, Case]:
     """指南 L109: levelled, then the records came after all and were deducted again."""
     amounts = amounts or (10_00,)
-    book = Book.open(held)
-    book.pay(1_00)
+    book = a_week_ago(held)
     for fen in amounts:
         book.pay_offline(fen)
     seq = book.fresh_card().spend_seq
-    book._post("levelling", -sum(amounts), side="spend", purse_seq=seq)
+    book._post("levelling", -sum(amounts), side="spend", purse_seq=seq, at=NOW - timedelta(days=1))
     book.change_card(levelled_seq=seq)
     for place, fen in enumerate(amounts):
-        book._post("offline_sale", -fen, side="spend", purse_seq=seq - len(amounts) + 1 + place)
+        at = NOW - timedelta(days=7, hours=-4 * place)
+        book._post("offline_sale", -fen, side="spend", purse_seq=seq - len(amounts) + 1 + place, at=at)
     book.change_card(late_fen=sum(amounts))
     if frozen:
         freeze(book, "late_upload")
