@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.functional import Promise, cached_property
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
@@ -32,10 +32,10 @@ class CountingOnlySoFar(Paginator[Any]):
         return cast("QuerySet[Any]", self.object_list)[:COUNTED].count()
 
 
-def column(name: str, head: str | Promise) -> Callable[[Any], object]:
+def column(name: str, head: Any) -> Callable[[Any], Any]:
     """A column of a list with a head in the reader's language; choices come out as words."""
 
-    def show(row: Any) -> object:
+    def show(row: Any) -> Any:
         word = getattr(row, f"get_{name}_display", None)
         return word() if word is not None else getattr(row, name)
 
