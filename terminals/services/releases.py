@@ -56,7 +56,8 @@ def release(
 
     ``charge`` False: only what the evidence allows; what is doubtful or contradicts the card stays open. ``charge``
     True: the account is charged whatever the card says; where the card lacks the debit, the next online tap writes it.
-    Raises ``NotOpen``. The audit tells of each record.
+    Raises ``NotOpen``. The audit tells of each record. Locks the terminal before the accounts, as an upload does: in a
+    larger transaction call it before anything else that locks an account.
     """
     ended: list[Released] = []
     for terminal, verdicts in _by_terminal(_open(record_ids)):

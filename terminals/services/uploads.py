@@ -6,11 +6,14 @@ neighbours. What is not genuine is kept too, as evidence, where it cannot take t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
+
+from django.db import DataError, IntegrityError, transaction
 
 from terminals.messages.records import Record, RecordAnswer, Result
 from terminals.messages.signing import NO_RECORD_MAC, document_genuine
@@ -23,11 +26,14 @@ from terminals.services.registry import Machine
 from terminals.services.releases import NotOpen, dismiss, reconsider, release
 from terminals.services.shelf import Kept, Place
 from transactions.services.offline import BATCH, exactly_once
+from transactions.services.running import UNIQUE_VIOLATION, sqlstate
 
 __all__ = ["NotOpen", "Post", "dismiss", "reconsider", "release", "take_in"]
 
 EVIDENCE_CHARS: Final = 4_000
 """How much of a record that is not genuine goes into its event."""
+
+_log = logging.getLogger("ecard.terminals")
 
 Post = Callable[[Sequence[Record]], Sequence[Judged]]
 """Posts records to the book, each exactly once by its operation key; says what became of each and why."""
@@ -54,7 +60,10 @@ def take_in(
     for start in range(0, len(genuine), BATCH):
         batch = [record for record, _ in genuine[start : start + BATCH]]
         shelf.keep(batch, machine.id, now=now)
-        told = exactly_once(partial(_settle, batch, machine, post=post, now=now))
+        try:
+            told = exactly_once(partial(_settle, batch, machine, post=post, now=now))
+        except (DataError, IntegrityError):
+            told = exactly_once(partial(_settle, batch, machine, post=partial(_apart, post), now=now))
         places = (place for _, place in genuine[start : start + BATCH])
         answers |= dict(zip(places, told, strict=True))
     return tuple(answers[place] for place in range(len(records)))
@@ -112,6 +121,24 @@ def _settle(records: Sequence[Record], machine: Machine, *, post: Post, now: dat
         else:
             answers.append(_again(record.seq, row))
     return answers
+
+
+def _apart(post: Post, records: Sequence[Record]) -> list[Judged]:
+    """Post one by one, because the tables refuse the batch: what they refuse is for a person, the rest is posted.
+
+    No rule lets such a record through today; but no record may ever keep a till from handing in the others.
+    """
+    judged: list[Judged] = []
+    for record in records:
+        try:
+            with transaction.atomic():
+                judged += post([record])
+        except (DataError, IntegrityError) as error:
+            if sqlstate(error) == UNIQUE_VIOLATION:
+                raise  # the key is being answered in this moment: ask once more
+            _log.exception("upload.impossible", extra={"terminal": record.terminal})
+            judged.append((Result.SUSPECT, "impossible"))
+    return judged
 
 
 def _quarantine(record: Record, machine: Machine, *, revoked: bool, now: datetime) -> Judged:

@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from terminals.messages.records import RecordKind, Result
 from terminals.models import SecurityEvent, SecurityEventKind, UploadedRecord, UploadVerdict
@@ -119,6 +119,27 @@ def test_a_break_after_the_record_was_kept_is_made_good_by_the_next_upload(journ
     assert take_in(journal, ledger, record) == [(1, "posted")]
     assert take_in(journal, ledger, record) == [(1, "duplicate")]
     assert ledger.posted == [1]
+
+
+def test_a_record_that_the_tables_refuse_keeps_no_other_from_being_posted(journal):
+    """Nothing that a till holds may stop its queue for ever."""
+    records, ledger = [journal.sale(fen) for fen in (1_00, 13, 2_00)], Ledger()
+
+    def post(batch):
+        if any(record.sale.fen == 13 for record in batch):
+            raise IntegrityError
+        return ledger.post(batch)
+
+    server = journal.box.server
+    machine = server.registry.find(journal.box.id, 1, monotonic_s=server.now.timestamp())
+    answers = uploads.take_in(records, machine, keyring=KEYRING, post=post, now=server.now)
+
+    assert [(answer.result.value, answer.why) for answer in answers] == [
+        ("posted", ""),
+        ("suspect", "impossible"),
+        ("posted", ""),
+    ]
+    assert ledger.posted == [1, 3]
 
 
 def test_one_bad_record_among_fifty_does_not_spoil_the_others(journal):

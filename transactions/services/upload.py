@@ -39,6 +39,8 @@ from transactions.services.orders import TapReply, Till
 from transactions.services.running import TOMBSTONE
 
 OP: Final = "offline_sale"
+SPENT_MAX_FEN: Final = 2**31 - 1
+"""What the column of a day's total holds; any limit was passed long before."""
 
 
 def post_batch(
@@ -195,7 +197,8 @@ class _Posting:
         account.entry_seq += 1
         account.changed = True
         if local_day(sale.occurred_at) == self._today:
-            account.spent_fen = fen + (account.spent_fen if account.spent_on == self._today else 0)
+            before_fen = account.spent_fen if account.spent_on == self._today else 0
+            account.spent_fen = min(before_fen + fen, SPENT_MAX_FEN)
             account.spent_on = self._today
         self._lines.append(
             Line(
