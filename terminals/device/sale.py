@@ -322,6 +322,9 @@ class Sales:
         A key that another sale had is not ours to give up: this disk was put back, and the other sale stands.
         """
         self._closing.end(key, "rejected", report=None if error.code == KEY_REUSED else ABANDONED)
+        if error.code == KEY_REUSED:
+            with suppress(JournalBroken):
+                self._journal.skip_keys()
         if error.status in (401, 403):
             return refused(Refusal.TERMINAL_RIGHT, key=key)
         return Tapped(Ending.UNKNOWN, display.no_answer(), key)

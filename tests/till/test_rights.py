@@ -249,6 +249,34 @@ def test_what_an_earlier_enrolment_sold_goes_up_after_the_next(till):
     assert person.book_fen == HELD - SALE
 
 
+def test_a_disk_that_is_put_back_takes_nothing_back_and_sells_again_at_the_second_tap(till):
+    """The journal is an older state of itself; its next keys were used by sales that it has forgotten."""
+    people = [make_person(HELD) for _ in range(3)]
+    names = [str(person.account.number) for person in people]
+    for person, name in zip(people, names, strict=True):
+        till.keep(name, person.plastic)
+    till.cut_power()
+    journal = next(till.folder.glob("*.journal"))
+    shutil.copy(journal, till.folder / "older")
+    till.start()
+    for name in names[:2]:
+        assert till.sell(name, SALE).ending is Ending.PAID
+    till.report()
+    till.cut_power()
+    for rest in till.folder.glob("*.journal*"):
+        rest.unlink()
+    shutil.copy(till.folder / "older", journal)
+    till.start()
+
+    first, second = till.sell(names[2], 1_00), till.sell(names[2], 1_00)
+    till.skip(61)
+    till.report()
+
+    assert (first.ending, second.ending) == (Ending.UNKNOWN, Ending.PAID)
+    assert [person.book_fen for person in people] == [HELD - SALE, HELD - SALE, HELD - 1_00]
+    assert [till.card_fen(name) for name in names] == [HELD - SALE, HELD - SALE, HELD - 1_00]
+
+
 def test_two_tills_with_one_key_are_noticed(till, tmp_path, monkeypatch):
     """B8: a till and its copy each sell offline, then both come back: one journal with two continuations."""
     people = [make_person(HELD) for _ in range(2)]
