@@ -253,6 +253,24 @@ def test_a_record_that_was_not_levelled_is_not_late(tills):
     assert refused.value.why is Why.NOT_LATE
 
 
+def test_a_sale_that_was_not_late_is_not_refunded_out_of_another_that_is(tills):
+    offline, online = tills
+    person = make_person(80_00)
+    first = sell_offline(offline, person, 20_00)
+    look(online, person, NOON)
+    nightly(LATER)
+    second = sell_offline(offline, person, 5_00)
+    upload(offline, first)
+    upload(offline, second)
+    good = Entry.objects.get(account=person.account, purse_seq=second.card_seq_after)
+
+    with pytest.raises(CorrectionRefused) as refused:
+        refund(person, good.id)
+
+    assert refused.value.why is Why.NOT_LATE
+    assert [item.fen for item in late_of(person)] == [20_00]
+
+
 def test_the_database_itself_refuses_a_second_refund_and_one_without_its_line(tills):
     offline, online = tills
     person = make_person(80_00)
