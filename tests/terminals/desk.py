@@ -179,7 +179,7 @@ def job_row(job: uuid.UUID) -> CardJob:
 
 
 def lower_book(person: Person, fen: int) -> None:
-    """A correction by hand, as ``transactions.services.corrections`` posts it: the card knows nothing of it."""
+    """A fee that was booked past the card: it holds more than any record explains."""
     account = person.fresh()
     before = AccountFacts(
         account.id, account.number, "open", tuple(account.frozen_reasons), account.daily_limit_fen, account.book_fen,
@@ -187,17 +187,7 @@ def lower_book(person: Person, fen: int) -> None:
     )  # fmt: skip
     book_fen, seq = account.book_fen - fen, account.entry_seq + 1
     entry = NewEntry(
-        seq,
-        EntryKind.LEVELLING,
-        -fen,
-        0,
-        book_fen,
-        0,
-        Contra.LEVELLING,
-        None,
-        uuid.uuid4(),
-        NOON,
-        Mode.SERVER,
-    )
+        seq, EntryKind.FEE, -fen, 0, book_fen, 0, Contra.FEE, None, uuid.uuid4(), NOON, Mode.SERVER
+    )  # fmt: skip
     change = Change(before, book_fen, 0, None, 0, before.frozen_reasons, NOON, entries=(entry,))
     assert ledger.write(change).moved
