@@ -74,8 +74,9 @@ def run(make, survivors, ways):
 
 
 @pytest.mark.parametrize("make", ALL_SCENES, ids=lambda make: make.__name__)
-def test_a_worker_killed_at_every_moment_moves_money_once(make, survivors):
-    run(make, survivors, lambda due: [WAYS[due % 3]])
+def test_a_worker_killed_at_nearly_every_moment_moves_money_once(make, survivors):
+    """Three moments of four, each in one of the ways; all of them in all ways below."""
+    run(make, survivors, lambda due: [WAYS[due % 3]] if due % 4 else [])
 
 
 @pytest.mark.long

@@ -59,6 +59,7 @@ def outcome(copy, test):
         word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?)\b", ended.stdout)
     }
     assert found, ended.stdout + ended.stderr
+    print(ended.stdout[-5000:])
     return found
 
 
