@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import threading
 from contextlib import suppress
@@ -15,7 +16,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError, connectio
 
 from ecard.database import as_owner
 from purse.policy import Policy
-from reconciliation.digest import DayKeys
+from reconciliation.digest import DayKeys, Row, seal
 from reconciliation.invariants import days
 from reconciliation.models import DayClose
 from reconciliation.services import close_day
@@ -81,6 +82,17 @@ def test_every_finished_day_is_closed_once_and_rests_on_the_one_before():
     assert close_days(keys=KEYS).days == ()
     verdict = verify(policy=Policy(), keys=KEYS)
     assert (verdict.broken, verdict.checked["L8"]) == ([], 3)
+
+
+def test_the_digest_is_the_hmac_over_the_day_before_and_every_row():
+    """reliability.md L8: digest(day) = HMAC(k, digest(day−1) ‖ canonical rows(day))."""
+    day, before, rows = date(2026, 3, 2), b"b" * 32, [Row(1, 1, 1, b"(1,a)"), Row(2, 1, 2, b"(2,)")]
+    text = before + b"2026-03-02" + b"\0\0\0\5(1,a)" + b"\0\0\0\4(2,)"
+
+    sealed = seal(rows, day=day, previous=before, key=b"k" * 32)
+
+    assert sealed.digest == hmac.digest(b"k" * 32, text, "sha256")
+    assert (sealed.entries, len(sealed.tags)) == (2, 8)
 
 
 def test_a_day_without_an_entry_is_closed_too():
