@@ -1,6 +1,6 @@
 """Everything about one case on one page: card and book, why they differ, the card's life, what can be done now.
 
-Reads only, some twenty statements whatever the age of the account. It shows a holder's movements to somebody else, so
+Reads only, as many statements for an old account as for a new one. It shows a holder's movements to somebody else, so
 whoever opens it leaves a line in the audit (``note_reading``, reliability.md P6).
 """
 

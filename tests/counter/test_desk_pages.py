@@ -423,3 +423,17 @@ def test_staying_is_possible_until_the_ten_hours_are_over(web):
     answer = web.post("/counter/extend/")
 
     assert 890 < answer.json()["seconds"] <= 900
+
+
+@pytest.mark.parametrize(("page", "most"), [("cases/", 24), ("cases/{case}/", 44), ("decisions/", 12)])
+def test_a_page_asks_the_database_as_often_however_much_there_is(
+    web, django_assert_max_num_queries, page, most
+):
+    """Thirty cases or sixty movements cost no more statements than one."""
+    for _ in range(8):
+        _, case = desk.doubled(1_00, 2_00, 3_00, 4_00, 5_00, 6_00)
+    address = f"/counter/{page.format(case=case.pk)}"
+    web.get(address)
+
+    with django_assert_max_num_queries(most):
+        assert web.get(address).status_code == 200
