@@ -70,14 +70,15 @@ def compare(notes: Notes, *, honest: Iterable[int], shown_fen: dict[int, int]) -
     """
     audit, books, verdicts, honest = Audit(), _charges(), _verdicts(), set(honest)
     voids: dict[uuid.UUID, list[Sale]] = defaultdict(list)
-    for sale in notes.sales.values():
+    for sale in (*notes.sales.values(), *notes.again.values()):
         if sale.void_of is not None:
             voids[sale.void_of].append(sale)
-    for key, sale in notes.sales.items():
-        charged = books.get(key, Charged(sale.account, sale.fen))
+    claims = list(_claims(notes, books))
+    for key, sale, charged in claims:
         audit.counts["keys"] += 1
         if sale.void_of is None:
-            problem = _judge(sale, charged, voids[key], verdicts.get(key, NOT_HERE), audit)
+            sale.unheard = sale.till in notes.revoked_at_s
+            problem = _judge(sale, charged, voids[key], _verdict(verdicts, key, sale), audit)
             if problem:
                 audit.broken.append(f"{key} till {sale.till} account {sale.account} {sale.fen}: {problem}")
     for key in books.keys() - notes.sales.keys():
@@ -85,8 +86,35 @@ def compare(notes: Notes, *, honest: Iterable[int], shown_fen: dict[int, int]) -
     audit.broken += notes.wrong
     audit.broken += _too_late(notes)
     audit.broken += _doubted(notes, verdicts, honest=honest)
-    audit.broken += _cards(notes, books, audit, honest=honest, shown_fen=shown_fen)
+    audit.broken += _cards(claims, audit, honest=honest, shown_fen=shown_fen)
     return audit
+
+
+Claim = tuple[uuid.UUID, Sale, Charged]
+
+
+def _claims(notes: Notes, books: dict[uuid.UUID, Charged]) -> Iterator[Claim]:
+    """Every sale with what the books did for it. A key that a disk gave out twice can be charged for one of them."""
+    later: dict[uuid.UUID, list[Sale]] = defaultdict(list)
+    for (key, _), sale in notes.again.items():
+        later[key].append(sale)
+    for key, first in notes.sales.items():
+        charged = books.get(key)
+        claimants = [first, *later[key]]
+        fitting = [
+            sale
+            for sale in claimants
+            if charged and (charged.account, charged.fen) == (sale.account, sale.fen)
+        ]
+        winner = next((sale for sale in fitting if sale.beeps or sale.torn), (fitting or claimants)[0])
+        for sale in claimants:
+            theirs = charged if sale is winner and charged else Charged(sale.account, sale.fen)
+            yield key, sale, theirs
+
+
+def _verdict(verdicts: dict[uuid.UUID, Verdict], key: uuid.UUID, sale: Sale) -> Verdict:
+    """What became of the record of a sale. The record of a number that was given out again is held as a fork."""
+    return Verdict(Result.QUARANTINED.value, "fork") if sale.age else verdicts.get(key, NOT_HERE)
 
 
 def _judge(sale: Sale, charged: Charged, voids: list[Sale], verdict: Verdict, audit: Audit) -> str:
@@ -113,7 +141,7 @@ def _judge(sale: Sale, charged: Charged, voids: list[Sale], verdict: Verdict, au
 
 
 def _without_beep(sale: Sale, charged: Charged, audit: Audit) -> str:
-    if charged.net and not sale.torn:
+    if charged.net and not (sale.torn or sale.lost or sale.unheard or sale.age):
         return "charged without a beep"
     if charged.net:
         audit.counts["torn_charged"] += 1
@@ -146,7 +174,8 @@ def _doubted(notes: Notes, verdicts: dict[uuid.UUID, Verdict], *, honest: set[in
     for key, sale in notes.sales.items():
         verdict = verdicts.get(key, NOT_HERE)
         held = verdict.result == Result.SUSPECT.value and verdict.why != REFUSED_BEFORE
-        if held and sale.beeps and sale.account in honest:
+        twice = any(number == key for number, _ in notes.again)
+        if held and not twice and sale.beeps and sale.account in honest:
             yield f"{key} till {sale.till} account {sale.account}: an honest sale is held: {verdict.why}"
 
 
@@ -162,18 +191,13 @@ def _too_late(notes: Notes) -> Iterator[str]:
 
 
 def _cards(
-    notes: Notes,
-    books: dict[uuid.UUID, Charged],
-    audit: Audit,
-    *,
-    honest: set[int],
-    shown_fen: dict[int, int],
+    claims: Iterable[Claim], audit: Audit, *, honest: set[int], shown_fen: dict[int, int]
 ) -> Iterator[str]:
     """Card against book: what is missing in the book is what was sold offline and has not come, and nothing else."""
     missing: Counter[int] = Counter()
     doubtful: dict[int, list[int]] = defaultdict(list)
-    for key, sale in notes.sales.items():
-        if sale.offline and sale.void_of is None and key not in books:
+    for _, sale, charged in claims:
+        if sale.offline and sale.void_of is None and not charged.times:
             if sale.beeps:
                 missing[sale.account] += sale.fen
             elif sale.torn:

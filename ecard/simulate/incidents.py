@@ -69,6 +69,9 @@ class Incidents:
             if fate.wiped_at is not None:
                 yield Incident(fate.wiped_at - 0.15, partial(self._cut_off, stall, "outage"))
                 yield Incident(fate.wiped_at, partial(self._wipe, stall))
+            if fate.put_back_at is not None:
+                yield Incident(fate.put_back_at / 2, partial(stall.orders.put, stall.keep_disk))
+                yield Incident(fate.put_back_at, partial(stall.orders.put, stall.put_disk_back))
             if fate.revoked_at is not None:
                 yield Incident(fate.revoked_at - 0.2, partial(self._cut_off, stall, "outage"))
                 yield Incident(fate.revoked_at, partial(self._revoke, stall))

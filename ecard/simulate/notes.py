@@ -32,6 +32,10 @@ class Sale:
     void_of: uuid.UUID | None = None
     lost: bool = False
     """The disk of its till was lost before its record was uploaded."""
+    unheard: bool = False
+    """Its till was revoked: nobody hears any more what it has given up."""
+    age: int = 0
+    """How often the disk of its till had been put back before: its key may be one that was used already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Notes:
     """Everything noted; written by all threads."""
 
     sales: dict[uuid.UUID, Sale] = field(default_factory=dict)
+    again: dict[tuple[uuid.UUID, int], Sale] = field(default_factory=dict)
+    """Later sales under the same key, by the age of the disk that gave it out a second time."""
     taps: list[Seen] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
@@ -96,7 +102,10 @@ class Notes:
                 self.wrong.append(f"till {sale.till}: {tapped.ending} with {'a' if beeped else 'no'} beep")
             if tapped.key is None or tapped.ending is Ending.OTHER_CARD:
                 return
-            known = self.sales.setdefault(tapped.key.as_uuid(), sale)
+            key = tapped.key.as_uuid()
+            known = self.sales.setdefault(key, sale)
+            if known.age != sale.age:
+                known = self.again.setdefault((key, sale.age), sale)
             self._went_on(known, tapped, beeped=beeped)
 
     def _went_on(self, known: Sale, tapped: Tapped, *, beeped: bool) -> None:

@@ -54,6 +54,8 @@ class Fate:
     """A silent till comes back at this share of the second day."""
     wiped_at: float | None = None
     """Its disk is lost, with whatever had not been uploaded."""
+    put_back_at: float | None = None
+    """Its disk is put back to what it held at half of this share."""
     revoked_at: float | None = None
     """It is reported stolen; it has sold without the network for a while."""
 
@@ -84,7 +86,7 @@ class Plan:
         return random.Random("/".join(map(str, (self.seed, *who))))  # noqa: S311 - a run must repeat itself
 
     def _fates(self) -> tuple[Fate, ...]:
-        """Of every eight tills (of three at least) one falls silent, one is wiped, and of four one is stolen."""
+        """One each of eight tills falls silent, is wiped, stolen, put back; small campuses have the first of these."""
         fates = [Fate() for _ in range(self.tills)]
         if not self.faults:
             return tuple(fates)
@@ -95,8 +97,9 @@ class Plan:
             Fate(silent_from=chance.uniform(0.15, 0.35)),
             Fate(wiped_at=chance.uniform(0.5, 0.8)),
             Fate(revoked_at=chance.uniform(0.6, 0.8)),
+            Fate(put_back_at=chance.uniform(0.5, 0.8)),
         ]
         share = max(1, self.tills // 8)
-        for place, till in enumerate(order[: min(len(order) - 1, 3 * share)]):
-            fates[till] = kinds[place % 3]
+        for place, till in enumerate(order[: min(len(order) - 1, len(kinds) * share)]):
+            fates[till] = kinds[place % len(kinds)]
         return tuple(fates)

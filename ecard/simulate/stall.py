@@ -6,10 +6,13 @@ Whatever happens at it comes out of its own random numbers; whoever works at ano
 from __future__ import annotations
 
 import queue
+import shutil
+import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from ecard.simulate.crowd import Crowd, Plastic
@@ -63,6 +66,7 @@ class Stall:
         self._chance = plan.chance("till", number)
         self._wall_error_s = 0.0
         self._starts = 0
+        self._age = 0
         self._outage_left = 0
         self._tapping = False
         self._heard: list[Event] = []
@@ -119,33 +123,40 @@ class Stall:
 
     def restart(self, *, wall_error_s: float = 0.0) -> None:
         """A power cut: nothing is closed with ceremony. Then it is switched on again, its clock wrong by so much."""
-        self.parts.client.plugged = False
-        self.parts.close()
-        self.reader.lift()
+        self._switch_off()
         self._wall_error_s = wall_error_s
         self.start()
 
     def wipe(self) -> None:
         """Its disk is lost: records that were not uploaded exist no more, outcomes that were not told neither."""
         self._notes.count("wiped")
-        self.parts.client.plugged = False
-        store, journal = self.parts.store, self.parts.journal
-        if store is None or journal is None:
-            raise RuntimeError("a till without a journal sells nothing")
-        with store.reading() as db:
-            rows = db.execute("SELECT body FROM record JOIN to_send USING (seq)").fetchall()
-        bodies = [strictjson.loads(text.encode()) for (text,) in rows]
-        keys = [
-            OperationKey(self.terminal, journal.id, body["key_seq"]).as_uuid()
-            for body in bodies
-            if body["kind"] == "sale"
-        ]
-        self._notes.disk_lost(keys)
-        self.parts.close()
-        store.path.unlink()
-        for rest in store.path.parent.glob(f"{store.path.name}-*"):
-            rest.unlink()
+        journal = self._switch_off()
+        self._notes.disk_lost(list(_unsent(journal)))
+        journal.unlink()
         self.start()
+
+    def keep_disk(self) -> None:
+        """Somebody copies its disk."""
+        journal = self._switch_off()
+        shutil.copy(journal, journal.with_suffix(".kept"))
+        self.start()
+
+    def put_disk_back(self) -> None:
+        """And puts the copy back: the till gives out numbers once more that it gave out before (B8)."""
+        self._notes.count("put_back")
+        journal = self._switch_off()
+        kept = journal.with_suffix(".kept")
+        self._notes.disk_lost(list(set(_unsent(journal)) - set(_unsent(kept))))
+        shutil.copy(kept, journal)
+        self._age += 1
+        self.start()
+
+    def _switch_off(self) -> Path:
+        """Pull cable and plug; returns where its journal is."""
+        self.parts.client.plugged = False
+        self.parts.close()
+        self.reader.lift()
+        return configuration.journal_path(self._config_path, self._config)
 
     def drain(self, *, shut_out: bool) -> bool:
         """Hand over all that waits; True when nothing is left to upload or to report.
@@ -305,7 +316,7 @@ class Stall:
         tapped = next(event.tapped for event in self._heard if isinstance(event, Ended))
         beeped = any(isinstance(event, Sounds) and event.sound is Sound.OK for event in self._heard)
         refusal = tapped.refusal.value if tapped.refusal else ""
-        sale = Sale(plastic.account, plastic.name, self.number, fen, began_s, void_of=void_of)
+        sale = Sale(plastic.account, plastic.name, self.number, fen, began_s, void_of=void_of, age=self._age)
         self._notes.tap(tapped, Seen(time.monotonic(), took_s, tapped.ending, refusal), sale, beeped=beeped)
         self.reader.field.settle()
         self.reader.lift()
@@ -360,6 +371,18 @@ class Stall:
             return
         for each in answer.answers:
             self._notes.answered(each.result.value)
+
+
+def _unsent(journal: Path) -> Iterator[uuid.UUID]:
+    """The operation keys of which a journal has not told: sales not uploaded, outcomes not reported."""
+    with closing(sqlite3.connect(journal)) as db:
+        name, terminal = db.execute("SELECT id, terminal FROM journal").fetchone()
+        bodies = db.execute("SELECT body FROM record JOIN to_send USING (seq)").fetchall()
+        untold = [seq for (seq,) in db.execute("SELECT key_seq FROM to_report")]
+    records = (strictjson.loads(text.encode()) for (text,) in bodies)
+    unsent = [record["key_seq"] for record in records if record["kind"] == "sale"]
+    for seq in (*unsent, *untold):
+        yield OperationKey(terminal, name, seq).as_uuid()
 
 
 def lanes(stalls: list[Stall], over: threading.Event) -> list[threading.Thread]:

@@ -67,6 +67,7 @@ WORDS = {
     "slow": ("应答太慢", "answer too slow"),
     "silent_till": ("终端静默六天", "till silent for six days"),
     "wiped": ("终端数据丢失", "till's disk lost"),
+    "put_back": ("终端数据被还原", "till's disk put back"),
     "revoked": ("终端被盗注销", "till stolen and revoked"),
     "clone": ("复制卡", "card cloned"),
     "dump_restored": ("旧数据还原", "old content restored"),

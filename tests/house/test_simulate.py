@@ -264,3 +264,23 @@ def test_a_drawing_has_about_five_lines(top, step):
 def test_reversals_are_counted_by_the_sale_that_they_take_back():
     assert charged(times=1, taken_back=1).net == 0
     assert Counter({"x": charged().net}) == Counter({"x": 1})
+
+
+def test_a_number_that_was_given_out_twice_is_charged_for_one_sale_only(monkeypatch):
+    first, second = sold(beeps=0), sold(account=20002, fen=2_00, age=1)
+    monkeypatch.setattr(audit, "_charges", lambda: {KEY: charged(account=20002, fen=2_00)})
+    monkeypatch.setattr(audit, "_verdicts", dict)
+    monkeypatch.setattr(audit, "_cards", lambda *_, **__: iter(()))
+
+    fair = audit.compare(Notes(sales={KEY: first}, again={(KEY, 1): second}), honest=(), shown_fen={})
+    twice = audit.compare(Notes(sales={KEY: sold()}, again={(KEY, 1): second}), honest=(), shown_fen={})
+    offline = audit.compare(
+        Notes(sales={KEY: sold(age=0, beeps=0)}, again={(KEY, 1): sold(offline=True, age=1)}),
+        honest=(),
+        shown_fen={},
+    )
+
+    assert fair.broken == []
+    assert "a beep online, and no charge" in "".join(twice.broken)
+    assert len(twice.broken) == 1
+    assert offline.counts["quarantined"] == 1
