@@ -60,6 +60,8 @@ _limits = {
     "idle_in_transaction_session_timeout": "60s",
     # The tap's statements are prepared; to plan them anew each time costs more than to run them.
     "plan_cache_mode": "force_generic_plan",
+    # A range of ledger ids looks like half a percent of the ledger to the planner; compiling for that takes seconds.
+    "jit": "off",
 }
 _url = env.str("DATABASE_URL")
 _owner_url = env.str("DATABASE_OWNER_URL", default="")
