@@ -20,37 +20,42 @@ from transactions.selectors import traced_seqs
 from transactions.services.levelling import Holder
 
 # A record is here when its own number was posted, or when the online order of the same key was: the till that lost the
-# answer wrote the same sale offline. Entries of one account are one range of the primary key.
+# answer wrote the same sale offline. Entries of one account are one range of the primary key; LIMIT and OFFSET keep
+# PostgreSQL from reading the whole ledger instead, because it cannot know that.
 MISSING = """
     SELECT trace.card_id, trace.card_seq, trace.terminal_id, trace.journal_seq, trace.fen, trace.seen_at
     FROM transactions_offlinetrace trace
     JOIN accounts_card card ON card.id = trace.card_id
-    WHERE trace.card_id = ANY(%s) AND trace.card_seq > card.levelled_seq
-        AND NOT EXISTS (
-            SELECT FROM transactions_entry e
-            LEFT JOIN transactions_answer w ON w.key = e.source_key
-            WHERE e.id BETWEEN card.account_id * 4294967296 AND card.account_id * 4294967296 + 4294967295
-                AND e.card_id = card.id
-                AND (e.kind = 'offline_sale' AND e.purse_seq = trace.card_seq
-                    OR e.kind = 'purchase' AND w.terminal_id = trace.terminal_id
-                        AND w.journal_seq = trace.journal_seq AND e.book_change_fen = -trace.fen))
+    LEFT JOIN LATERAL (
+        SELECT e.id FROM transactions_entry e
+        LEFT JOIN transactions_answer w ON w.key = e.source_key
+        WHERE e.id BETWEEN card.account_id * 4294967296 AND card.account_id * 4294967296 + 4294967295
+            AND e.card_id = card.id
+            AND (e.kind = 'offline_sale' AND e.purse_seq = trace.card_seq
+                OR e.kind = 'purchase' AND e.book_change_fen = -trace.fen AND w.terminal_id = trace.terminal_id
+                    AND w.journal_seq = trace.journal_seq)
+        LIMIT 1
+    ) AS here ON true
+    WHERE trace.card_id = ANY(%s) AND trace.card_seq > card.levelled_seq AND here.id IS NULL
     ORDER BY trace.card_id, trace.card_seq
 """
 LATE = """
     SELECT e.account_id, e.id, e.seq, e.card_id, e.purse_seq, -e.book_change_fen, e.terminal_id, w.journal_seq,
-        e.occurred_at, e.posted_at, (
-            SELECT min(l.seq) FROM transactions_entry l
-            WHERE l.id BETWEEN e.account_id * 4294967296 AND e.id
-                AND l.kind IN ('levelling', 'adjustment') AND l.card_id = e.card_id AND l.purse_seq >= e.purse_seq)
+        e.occurred_at, e.posted_at, levelled.by
     FROM unnest(%s::bigint[]) AS account (id)
-    JOIN transactions_entry e
-        ON e.id BETWEEN account.id * 4294967296 AND account.id * 4294967296 + 4294967295
+    CROSS JOIN LATERAL (
+        SELECT * FROM transactions_entry s
+        WHERE s.id BETWEEN account.id * 4294967296 AND account.id * 4294967296 + 4294967295
+            AND s.kind = 'offline_sale'
+        OFFSET 0
+    ) AS e
+    CROSS JOIN LATERAL (
+        SELECT min(l.seq) AS by FROM transactions_entry l
+        WHERE l.id BETWEEN account.id * 4294967296 AND e.id AND l.kind IN ('levelling', 'adjustment')
+            AND l.card_id = e.card_id AND l.purse_seq >= e.purse_seq
+    ) AS levelled
     LEFT JOIN transactions_answer w ON w.key = e.source_key
-    WHERE e.kind = 'offline_sale'
-        AND EXISTS (
-            SELECT FROM transactions_entry l
-            WHERE l.id BETWEEN e.account_id * 4294967296 AND e.id
-                AND l.kind IN ('levelling', 'adjustment') AND l.card_id = e.card_id AND l.purse_seq >= e.purse_seq)
+    WHERE levelled.by IS NOT NULL
         AND NOT EXISTS (SELECT FROM transactions_refund r WHERE r.entry_id = e.id)
     ORDER BY e.id
 """
