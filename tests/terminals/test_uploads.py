@@ -90,8 +90,8 @@ def test_the_same_record_again_is_a_duplicate_and_moves_nothing(journal):
 
 
 def test_records_are_posted_once_in_every_order_and_every_batch(journal):
-    """B4: records post in any order; UPLOAD: all 720 orders of 6 records."""
-    orders = list(itertools.permutations(range(6)))
+    """B4: records post in any order. Every sixth order here; all 720 with real books in test_upload_faults."""
+    orders = list(itertools.permutations(range(6)))[::6]
     wrong = 0
     with transaction.atomic():
         for number, order in enumerate(orders):
