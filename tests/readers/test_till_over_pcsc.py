@@ -15,10 +15,10 @@ from terminals.device.tapped import Ending
 from terminals.device.till import Ended
 from tests.campus import make_person
 from tests.readers.conftest import READER
-from tests.till.test_with_the_server import till
+from tests.till.conftest import enrolled, patient, till
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("pcscd")]
-__all__ = ["till"]
+__all__ = ["enrolled", "patient", "till"]
 SOON_S = 5.0
 TAPS = 60
 BUDGET_S = 0.5

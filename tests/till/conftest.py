@@ -39,21 +39,25 @@ def memory(monkeypatch):
 
 
 @pytest.fixture
-def bench(tmp_path, university, served):
+def patient(monkeypatch):
+    """A till that waits long: a shared machine may be slow, and time-outs have tests of their own."""
+    monkeypatch.setattr(client, "TAP_S", 3.0)
+
+
+@pytest.fixture
+def bench(tmp_path, university, served, patient):
     bench = Bench(tmp_path, university, served)
     yield bench
     bench.close()
 
 
 @pytest.fixture
-def enrolled(live_server, monkeypatch):
+def enrolled(live_server, monkeypatch, patient):
     """Enrol tills at the real server, each with a one-time code and a folder of its own."""
     registry = Registry()
     keyring = Keyring(masters={1: b"t" * 32}, card=KEYS)
     monkeypatch.setattr(wiring, "keyring", lambda: keyring)
     monkeypatch.setattr(wiring, "registry", lambda: registry)
-    # A shared machine may be slow; time-outs have tests of their own.
-    monkeypatch.setattr(client, "TAP_S", 3.0)
     benches = []
 
     def enrol(name: str, folder) -> Bench:

@@ -63,6 +63,21 @@ def test_five_offline_sales_in_a_row_are_enough(bench):
     assert bench.sell("10086", 8).ending is Ending.PAID_OFFLINE
 
 
+def test_one_till_sells_one_card_fifty_yuan_a_day_whatever_the_card_allows(bench):
+    """M4: <= 50.00 per card per POS per day; a visit to the server in between does not begin the day anew."""
+    bench.issue("10086", 200_00, limit_fen=600_00)
+    bench.network(up=False)
+    for fen in (20_00, 19_99, 10_01):
+        assert bench.sell("10086", fen).ending is Ending.PAID_OFFLINE
+    over = ended(bench.sell("10086", 2))
+    bench.network(up=True)
+    bench.skip(11)
+    assert bench.sell("10086", 3).ending is Ending.PAID
+    bench.network(up=False)
+
+    assert over == ended(bench.sell("10086", 4)) == (Ending.REFUSED, Refusal.OFFLINE_CAP)
+
+
 def test_the_till_counts_a_card_of_its_own_even_when_the_card_forgets(bench):
     """A dump put back does not fill the purse again at this till, nor reset what it has sold to that card today."""
     bench.issue("10086", 100_00)

@@ -135,7 +135,7 @@ def test_an_offline_sale_survives_power_cut_and_tear_together(memory, bench):
 
 @pytest.mark.long
 def test_every_tear_with_every_cut(memory, bench):
-    cases, problems = run(bench, long=True, every=2)
+    cases, problems = run(bench, long=True, every=3)
 
     faults.report("POWER-TEAR", cases, len(problems))
     assert problems == [], "\n".join(problems)
