@@ -13,12 +13,14 @@ from accounts.models import DocumentKind
 from accounts.services import standing
 from purse.policy import Policy
 from reconciliation import gaps, items
+from reconciliation.selectors import explain
 from reconciliation.services.reconcile import RunOrder, reconcile
 from terminals.models import Terminal, TerminalContact
 from tests.campus import NOON, Counter, make_person
 from tests.reconciliation.silence import speaks, till
 from tests.transactions.test_debit import BEFORE_THE_WRITE
 from tests.transactions.test_offline import sell_offline
+from transactions.models import CardFinding
 from transactions.services.corrections import RefundOrder, refund_late
 from transactions.services.credit import Credit, credit_unclaimed
 from transactions.services.offline import post_offline
@@ -45,6 +47,8 @@ class Life:
         self.now = NOON
         self.bought_fen = self.given_fen = 0
         self.done: Tally[str] = Tally()
+        self.strange: list[str] = []
+        """Differences that the items did not add up to, or that no record explained."""
 
     @staticmethod
     def _till(number: int) -> Counter:
@@ -59,6 +63,11 @@ class Life:
         self.now += timedelta(hours=self.rng.randrange(1, 30))
         self.online.now = self.now
         getattr(self, name)()
+        shown = explain(self.person.account.id)
+        assert shown is not None
+        found = [item.mismatch for item in shown.items]
+        if "EXCESS" in found or sum(item.fen for item in shown.items) != shown.difference_fen:
+            self.strange.append(f"after {name}: {shown}")
 
     # ---------------------------------------------------------------------------------------------- the holder
 
@@ -132,6 +141,8 @@ class Life:
 
     def wrong(self) -> str | None:
         """None, or in what way somebody lost or gained: the book and what waits are what he had less what he bought."""
+        if self.strange or CardFinding.objects.filter(account_id=self.person.account.id).exists():
+            return f"an honest card is suspect: {self.strange}"
         account = self.person.fresh()
         truly_fen = START_FEN + self.given_fen - self.bought_fen
         if account.book_fen + account.unclaimed_fen != truly_fen:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Actor, AtCounter, Channel
 from accounts.models import AuditEvent, DocumentKind
@@ -15,6 +17,7 @@ from purse.policy import Policy
 from reconciliation import items
 from reconciliation.models import Case, CaseState
 from reconciliation.services.verify import verify
+from tests import faults
 from tests.campus import NOON, POLICY, Counter, make_person
 from tests.reconciliation.silence import FIVE_DAYS, look, nightly, speaks, till
 from tests.transactions.test_debit import BEFORE_THE_WRITE
@@ -269,6 +272,59 @@ def test_a_sale_that_was_not_late_is_not_refunded_out_of_another_that_is(tills):
 
     assert refused.value.why is Why.NOT_LATE
     assert [item.fen for item in late_of(person)] == [20_00]
+
+
+def test_a_levelling_an_upload_and_a_tap_at_the_same_moment(tills):
+    """Real threads: whichever comes first, the sale is deducted once, or twice and the second time is late."""
+    offline, online = tills
+    people = [make_person(80_00) for _ in range(6)]
+    records = [sell_offline(offline, person, 30_00) for person in people]
+    for person in people:
+        look(online, person, NOON)
+    taps = [Counter(20 + place) for place in range(len(people))]
+    ready = threading.Barrier(3)
+
+    def run(*deeds):
+        try:
+            ready.wait()
+            for deed in deeds:
+                deed()
+        finally:
+            connection.close()
+
+    def buy(place):
+        taps[place].now = LATER
+        return taps[place].tap(people[place], 1_00).refusal is None
+
+    bought = [False] * len(people)
+    threads = [
+        threading.Thread(target=run, args=[lambda: nightly(LATER)]),
+        threading.Thread(
+            target=run,
+            args=[
+                partial(post_offline, record, till=offline.till, policy=POLICY, now=LATER)
+                for record in reversed(records)
+            ],
+        ),
+        threading.Thread(
+            target=run,
+            args=[lambda p=place: bought.__setitem__(p, buy(p)) for place in range(len(people))],
+        ),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    wrong = 0
+    for person, sold in zip(people, bought, strict=True):
+        late = late_of(person)
+        for item in late:
+            refund(person, item.entry_id)
+        wrong += person.book_fen != 50_00 - sold * 1_00 or late_of(person) != ()
+    faults.report("LEVELLING-race", len(people), wrong)
+    assert wrong == 0
+    assert broken_promises() == []
 
 
 def test_the_database_itself_refuses_a_second_refund_and_one_without_its_line(tills):
