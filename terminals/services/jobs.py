@@ -260,7 +260,8 @@ def agent_there(desk_id: int, *, now: datetime) -> bool:
 def card_on_reader(account_id: int, *, desk_id: int, now: datetime) -> CardJob | None:
     """The newest finished job of this desk that saw the live card of this account within ``ON_THE_READER``.
 
-    What unfreeze and un-loss ask for ("card on the reader"). Any other card on that reader since then takes it away.
+    What unfreeze and un-loss ask for ("card on the reader"): its content must have been genuine, a chip that only has
+    the same UID is not it. Any other card on that reader since then takes it away.
     """
     job = (
         CardJob.objects.filter(desk_id=desk_id, state=JobState.DONE, ended_at__gt=now - ON_THE_READER)
@@ -268,7 +269,8 @@ def card_on_reader(account_id: int, *, desk_id: int, now: datetime) -> CardJob |
         .order_by("-ended_at")
         .first()
     )
-    if job is None:
+    seen = job.result or {} if job else {}
+    if job is None or seen.get("account_id") != account_id or seen.get("finding") is not None:
         return None
     live = Card.objects.filter(account_id=account_id, uid=job.uid.upper(), life__in=LIVE_CARD)
     return job if live.exists() else None

@@ -12,6 +12,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from accounts.models import AuditEvent
 from purse.procedures import ClassicDriver, Outcome
 from terminals.api import jobs as api
+from terminals.device.reader.model import ClassicCard
 from terminals.messages.jobs import Verdict
 from terminals.models import CardJob, CardJobStep, JobKind, JobState
 from terminals.services import jobs
@@ -322,4 +323,26 @@ def test_another_card_takes_the_first_one_off_the_reader(desk):
     desk.server.pass_time(seconds=1)
     desk.do(desk.order("read"), other.plastic)
 
+    assert jobs.card_on_reader(person.account.id, desk_id=desk.box.id, now=desk.server.now) is None
+
+
+def test_a_chip_with_the_same_uid_is_not_the_card(desk):
+    person = make_person(28_40)
+    copied = ClassicCard.blank(person.plastic.uid)
+
+    ended = desk.do(desk.order("read", person), copied)
+
+    assert (ended.state, ended.uid) == (JobState.DONE, person.plastic.uid.hex())
+    assert jobs.card_on_reader(person.account.id, desk_id=desk.box.id, now=desk.server.now) is None
+
+
+def test_an_old_dump_is_not_the_card_either(desk):
+    person, till = make_person(28_40), Counter(901)
+    dump = person.plastic.to_json()
+    till.tap(person, 1_00)
+    till.tap(person, 1_00)
+
+    ended = desk.do(desk.order("read", person), ClassicCard.from_json(dump))
+
+    assert ended.result["finding"] == "rollback"
     assert jobs.card_on_reader(person.account.id, desk_id=desk.box.id, now=desk.server.now) is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -47,7 +47,16 @@ class Scene:
     booked: int = 0
     """What the job adds to the book."""
     blank: Card | None = None
-    notes: list[str] = field(default_factory=list)
+    blocks: tuple[bytes, ...] = ()
+    """What the plastic held before the job."""
+
+    def __post_init__(self) -> None:
+        self.blocks = held(self.plastic)
+
+
+def held(plastic: ClassicCard) -> tuple[bytes, ...]:
+    """Every block as its cells hold it."""
+    return tuple(bytes(block) for block in plastic.blocks)
 
 
 def top_up(desk: DeskBench) -> Scene:
@@ -139,6 +148,7 @@ BY_HAND = ("L6", "L9")
 """The opening entries and corrections that these tests post by hand have no answer and no decision behind them."""
 MANY = 4
 """A job with more writes than this gets every fifth picture at each of them in the short run."""
+UNCHANGED = (JobState.REFUSED, JobState.FAILED_UNCHANGED, JobState.EXPIRED, JobState.CANCELLED)
 RESUMES = ["same desk", "power cut", "other till", "never"]
 
 
@@ -175,6 +185,8 @@ def check(scene: Scene, job: uuid.UUID, how: str) -> str | None:
     view = scene.desk.state(job)
     if not view.over:
         return f"still {view.state}"
+    if how == "never" and view.state in UNCHANGED and held(scene.plastic) != scene.blocks:
+        return f"{view.state}, but the card was changed"
     if scene.blank is not None:
         return check_chip(scene, view)
     loads = Entry.objects.filter(account_id=scene.person.account.id, kind__in=("top_up", "claim"))
@@ -196,10 +208,7 @@ def check(scene: Scene, job: uuid.UUID, how: str) -> str | None:
     card_fen = read(scene)
     if view.state is JobState.DONE and card_fen is not None and card_fen != book_fen:
         return f"done, but card {card_fen} and book {book_fen}"
-    if (
-        view.state in (JobState.REFUSED, JobState.FAILED_UNCHANGED, JobState.EXPIRED, JobState.CANCELLED)
-        and ours
-    ):
+    if view.state in UNCHANGED and ours:
         return f"{view.state}, but posted"
     return heal(scene)
 
