@@ -25,7 +25,7 @@ def staff_page(
     frame = {
         "officer": person,
         "acts": person.role in ACTS,
-        "waiting_count": len(rulings.waiting(person.campus_id)),
+        "waiting_count": rulings.waiting_count(person.campus_id),
         "seconds_left": int((ends_at(request) - now()).total_seconds()),
         "extendable": is_extendable(request),
         "new_key": uuid4(),

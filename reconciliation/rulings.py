@@ -83,9 +83,12 @@ def decisions_of_account(account_id: int) -> tuple[DecisionRow, ...]:
 
 def waiting(campus_id: int | None) -> tuple[DecisionRow, ...]:
     """What waits for a second person or for its card, oldest first."""
-    open_ones = _of(campus_id).filter(result__isnull=True)
-    open_ones = open_ones.exclude(ruling__verdict__in=(Verdict.REFUSED, Verdict.WITHDRAWN))
-    return tuple(_row(each) for each in open_ones.order_by("id"))
+    return tuple(_row(each) for each in _unfinished(campus_id).order_by("id"))
+
+
+def waiting_count(campus_id: int | None) -> int:
+    """How many of those there are."""
+    return _unfinished(campus_id).count()
 
 
 def recent(campus_id: int | None, *, newest: int = 20) -> tuple[DecisionRow, ...]:
@@ -94,6 +97,11 @@ def recent(campus_id: int | None, *, newest: int = 20) -> tuple[DecisionRow, ...
         Q(result__isnull=False) | Q(ruling__verdict__in=(Verdict.REFUSED, Verdict.WITHDRAWN))
     )
     return tuple(_row(each) for each in over.order_by("-id")[:newest])
+
+
+def _unfinished(campus_id: int | None) -> QuerySet[Decision]:
+    open_ones = _of(campus_id).filter(result__isnull=True)
+    return open_ones.exclude(ruling__verdict__in=(Verdict.REFUSED, Verdict.WITHDRAWN))
 
 
 def _all() -> QuerySet[Decision]:

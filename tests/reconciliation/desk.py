@@ -68,7 +68,15 @@ def desk_terminal(at: str = "laoshan") -> Terminal:
 
 def read_on(desk: Terminal, book: Book, *, ago: timedelta = timedelta(seconds=5), now=NOW) -> CardJob:
     """The desk's reader has seen this card."""
-    at = now - ago
+    at, account, card = now - ago, book.fresh(), book.fresh_card()
+    seen = {
+        "account_id": account.pk,
+        "number": account.number,
+        "card_fen": card.card_fen,
+        "book_fen": account.book_fen,
+        "difference_fen": card.card_fen - account.book_fen,
+        "finding": None,
+    }
     return CardJob.objects.create(
         id=uuid.uuid4(),
         kind="read",
