@@ -89,7 +89,7 @@ def read_on(desk: Terminal, book: Book, *, ago: timedelta = timedelta(seconds=5)
         expires_at=at + timedelta(minutes=3),
         state="done",
         uid=book.card.uid.lower(),
-        result={"account_id": book.account.pk, "finding": None},
+        result=seen,
         ended_at=at,
     )
 
