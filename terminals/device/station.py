@@ -30,7 +30,7 @@ from terminals.messages.records import RecordKind
 
 T = TypeVar("T")
 
-GREET_S = 1.0
+GREET_S = 5.0
 """How long the first word of the server may take before the till begins without it."""
 LOOK_S = 0.03
 """How long one look at the reader or at the queue takes at most."""
