@@ -28,6 +28,10 @@ class BadLine:
 
     def __init__(self, port: int) -> None:
         self.trouble = Trouble.NONE
+        self.cut_after: tuple[str, int] | None = None
+        """``request`` or ``answer``, and after how many of its bytes the line is cut."""
+        self.cuts = 0
+        """How many connections are still to be cut so."""
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._full = socket.socket()
@@ -82,16 +86,37 @@ class BadLine:
             threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
             self._back(client, server)
 
+    def _ends(self, way: str, passed: int) -> bool:
+        return bool(self.cuts and self.cut_after and self.cut_after[0] == way and passed > self.cut_after[1])
+
+    def _part(self, client: socket.socket, server: socket.socket) -> None:
+        self.cuts -= 1
+        for one in (client, server):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
+            passed = 0
             while data := client.recv(65536):
+                if self._ends("request", passed + len(data)):
+                    server.sendall(data[: self.cut_after[1] - passed])
+                    self._part(client, server)
+                    return
+                passed += len(data)
                 if self.trouble is Trouble.MID_REQUEST:
                     server.sendall(data[: len(data) // 2])
                     return
                 server.sendall(data)
 
     def _back(self, client: socket.socket, server: socket.socket) -> None:
+        passed = 0
         while data := server.recv(65536):
+            if self._ends("answer", passed + len(data)):
+                client.sendall(data[: self.cut_after[1] - passed])
+                self._part(client, server)
+                return
+            passed += len(data)
             match self.trouble:
                 case Trouble.NO_ANSWER | Trouble.NO_TLS | Trouble.MID_REQUEST:
                     return
