@@ -11,29 +11,35 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Any, Final
 
 from django.db import DataError, IntegrityError, transaction
 
+from purse.policy import Policy
 from terminals.messages.records import Record, RecordAnswer, Result
 from terminals.messages.signing import NO_RECORD_MAC, document_genuine
-from terminals.messages.strictjson import WireError, dumps
-from terminals.models import SecurityEventKind, Settled
-from terminals.services import events, shelf
+from terminals.messages.strictjson import WireError, dumps, loads
+from terminals.models import SecurityEventKind, Settled, UploadedRecord
+from terminals.services import events, registry, shelf
 from terminals.services.keyring import Keyring
-from terminals.services.postings import Judged
+from terminals.services.postings import Judged, Poster
 from terminals.services.registry import Machine
 from terminals.services.releases import NotOpen, dismiss, reconsider, release
 from terminals.services.shelf import Kept, Place
 from transactions.services.offline import BATCH, exactly_once
 from transactions.services.running import UNIQUE_VIOLATION, sqlstate
 
-__all__ = ["NotOpen", "Post", "dismiss", "reconsider", "release", "take_in"]
+__all__ = ["NotOpen", "Post", "dismiss", "reconsider", "release", "resume", "take_in"]
 
 EVIDENCE_CHARS: Final = 4_000
 """How much of a record that is not genuine goes into its event."""
 
 _log = logging.getLogger("ecard.terminals")
+
+RESUMED_AFTER: Final = timedelta(minutes=10)
+RESUMED_FOR: Final = timedelta(days=40)
+"""Between these ages a record without a verdict is judged by the nightly run."""
 
 Post = Callable[[Sequence[Record]], Sequence[Judged]]
 """Posts records to the book, each exactly once by its operation key; says what became of each and why."""
@@ -67,6 +73,26 @@ def take_in(
         places = (place for _, place in genuine[start : start + BATCH])
         answers |= dict(zip(places, told, strict=True))
     return tuple(answers[place] for place in range(len(records)))
+
+
+def resume(*, policy: Policy, now: datetime) -> int:
+    """Judge what was kept, but whose judging was cut off, and that nobody has sent again since; returns how many.
+
+    For the night: a till may be stolen or broken between the two. Safe to repeat and to kill. Raises ``Busy``.
+    """
+    left = UploadedRecord.objects.filter(
+        verdict=None, received_at__gt=now - RESUMED_FOR, received_at__lte=now - RESUMED_AFTER
+    ).order_by("terminal_id", "journal", "seq")
+    count = 0
+    for terminal, rows in groupby(left, lambda row: row.terminal_id):
+        records = [Record.parse(loads(row.raw.encode())) for row in rows]
+        machine = registry.machine(terminal)
+        for start in range(0, len(records), BATCH):
+            batch = records[start : start + BATCH]
+            post = Poster(machine, policy, now)
+            exactly_once(partial(_settle, batch, machine, post=post, now=now))
+            count += len(batch)
+    return count
 
 
 def _examine(raw: Any, machine: Machine, keyring: Keyring) -> Record | RecordAnswer:

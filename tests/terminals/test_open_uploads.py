@@ -383,6 +383,23 @@ def test_an_upload_may_be_cut_at_each_statement_and_ends_the_same_when_it_is_sen
     assert wrong == 0
 
 
+def test_what_was_kept_and_never_came_again_is_judged_in_the_night(journal, server):
+    """A till that is stolen between the two commits of its last upload."""
+    people, records = scene(journal)
+    with cut(2, after=False), pytest.raises((Busy, OperationalError)):
+        take_in(journal, *records)
+    connection.close()
+    assert (UploadedRecord.objects.count(), UploadVerdict.objects.count()) == (6, 0)
+
+    assert uploads.resume(policy=POLICY, now=server.now) == 0, "it may come again any moment"
+    server.pass_time(minutes=10)
+    assert uploads.resume(policy=POLICY, now=server.now) == 6
+
+    assert picture(people) == WANTED
+    assert uploads.resume(policy=POLICY, now=server.now) == 0
+    assert take_in(journal, *records) == ["duplicate"] * 6
+
+
 def test_the_answer_to_a_commit_may_be_lost(journal, monkeypatch):
     """reliability.md finding 1: the one place where a retry without a key would charge twice."""
     people, records = scene(journal)

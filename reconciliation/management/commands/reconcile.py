@@ -19,7 +19,7 @@ from reconciliation.services.reconcile import (
     reconcile,
     refuse_wrong_clock,
 )
-from terminals.services.uploads import reconsider
+from terminals.services.uploads import reconsider, resume
 
 
 class Command(BaseCommand):
@@ -35,6 +35,7 @@ class Command(BaseCommand):
         try:
             refuse_wrong_clock(datetime.now(UTC))
             if not options["dry_run"]:
+                resume(policy=Policy(), now=now())
                 reconsider(policy=Policy(), now=now())
             outcome = reconcile(RunOrder(now=now(), dry_run=options["dry_run"]))
         except (AlreadyRunning, ClockWrong) as refusal:
