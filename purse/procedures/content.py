@@ -76,7 +76,10 @@ class SlotWrite:
 
 @dataclass(frozen=True, slots=True)
 class Personalisation:
-    """What a new card is told about itself. ``load_total_fen`` is the money it starts with."""
+    """What a new card is told about itself. ``load_total_fen`` is the money it starts with.
+
+    ``first_seq`` is above 0 for a chip that was a card before, so that nothing of its former life passes for the new.
+    """
 
     account_no: int
     card_type: int
@@ -87,6 +90,7 @@ class Personalisation:
     day_limit_fen: int
     day_on: date
     load_total_fen: int = 0
+    first_seq: int = 0
 
 
 def decode(raw: RawCard, keys: KeyBundle) -> Purse:
@@ -220,10 +224,10 @@ def _signed(uid: bytes, account_no: int, block: int, data: bytes, keys: KeyBundl
 
 def first_content(uid: bytes, who: Personalisation, keys: KeyBundle) -> dict[int, bytes]:
     """The data blocks of a fresh card. Slots B stay invalid until the first write."""
-    spend = spend_image(uid, who.account_no, State(0, 0, 0), Day(who.day_on, 0), keys)
-    load = load_image(
-        uid, who.account_no, State(0, who.load_total_fen, 0), who.day_on, who.day_limit_fen, keys
-    )
+    first = who.first_seq
+    spend = spend_image(uid, who.account_no, State(first, 0, 0), Day(who.day_on, 0), keys)
+    loaded = State(first, who.load_total_fen, 0)
+    load = load_image(uid, who.account_no, loaded, who.day_on, who.day_limit_fen, keys)
     empty = bytes(16)
     return {
         layout.IDENT_BLOCK: ident_image(uid, who, keys),

@@ -245,7 +245,12 @@ def _prepare(
         return JobCardAnswer(Verdict.REFUSED, job.state, refusal=content.value)
     job.uid = asked.uid
     if not job.steps.filter(key=key).exists():
-        _tell(job, key, {"uid": asked.uid, "load_fen": content.load_fen}, now=of.book.now)
+        _tell(
+            job,
+            key,
+            {"uid": asked.uid, "load_fen": content.load_fen, "first_seq": content.first_seq},
+            now=of.book.now,
+        )
     return JobCardAnswer(
         Verdict.WRITE,
         job.state,
@@ -261,7 +266,9 @@ def _issue(job: CardJob, told: CardJobStep, of: Counterpart) -> None:
     try:
         with transaction.atomic():
             card = cards.issue(job.card_id or 0, str(told.detail["uid"]).upper(), by=By(actor, of.book.now))
-            if not desk.chip_written(card.pk, told.detail["load_fen"], book=of.book):
+            if not desk.chip_written(
+                card.pk, told.detail["load_fen"], told.detail["first_seq"], book=of.book
+            ):
                 raise _BookMoved
     except _BookMoved:
         _go_to(job, JobState.CARD_AWAITED, None, now=of.book.now)

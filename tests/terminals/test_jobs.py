@@ -334,5 +334,26 @@ def test_a_chip_is_written_anew_when_the_book_moved_meanwhile(desk):
     assert (person.book_fen, person.card_fen, Card.objects.get(pk=blank.pk).card_fen) == (20_00, 20_00, 20_00)
 
 
+def test_a_chip_that_was_a_card_before_begins_above_its_last_number(desk):
+    person, till = make_person(28_40), Counter(901)
+    till.tap(person, 1_00)
+    dump = person.plastic.to_json()
+    till.tap(person, 1_00)
+    cards.replace(person.card_row.pk, by=By(CLERK, desk.server.now))
+    blank = cards.prepare(cards.NewCard(person.account.id, "formal"), by=By(CLERK, desk.server.now))
+    job = desk.order("prepare", person, card_id=blank.pk)
+
+    ended = desk.do(job, person.plastic)
+
+    assert ended.state is JobState.DONE
+    card = Card.objects.get(pk=blank.pk)
+    assert (card.spend_seq, card.spend_total_fen, card.load_total_fen) == (103, 0, 26_40)
+    person.card_row = card
+    assert Counter(902).tap(person, 1_40).refusal is None
+    assert (person.book_fen, person.card_fen) == (25_00, 25_00)
+    old = desk.do(desk.order("read"), ClassicCard.from_json(dump))
+    assert old.result["finding"] == "rollback"
+
+
 def freeze(person: Person) -> None:
     Account.objects.filter(pk=person.account.pk).update(frozen_reasons=["by_hand"], frozen_at=NOON)

@@ -29,6 +29,10 @@ from transactions.services.sighting import Sighted, look
 
 OP = "desk"
 _NO_KEY = uuid.UUID(int=0)
+UNSEEN = 100
+"""How many offline sales of a chip's former life may have gone unseen at most, and some more."""
+FIRST_SEQ_MAX = 60_000
+"""A chip that begins above this would be worn before its holder leaves the university."""
 
 
 class DeskRefusal(StrEnum):
@@ -196,6 +200,7 @@ class ChipContent:
 
     blocks: tuple[tuple[int, bytes], ...]
     load_fen: int
+    first_seq: int
 
 
 def prepare_chip(
@@ -209,7 +214,9 @@ def prepare_chip(
     refusal = _refuse_chip(facts, card, uid)
     if refusal is not None:
         return refusal
-    account = facts[0]
+    account, first_seq = facts[0], _first_seq(uid)
+    if first_seq > FIRST_SEQ_MAX:
+        return Refusal.CARD_WORN
     who = Personalisation(
         account_no=account.number,
         card_type={"formal": 1, "named": 2}[card.kind],
@@ -220,12 +227,13 @@ def prepare_chip(
         day_limit_fen=account.limit_fen,
         day_on=local_day(book.now),
         load_total_fen=account.book_fen,
+        first_seq=first_seq,
     )
     blocks = first_content(uid, who, keys)
-    return ChipContent(tuple(sorted(blocks.items())), account.book_fen)
+    return ChipContent(tuple(sorted(blocks.items())), account.book_fen, first_seq)
 
 
-def chip_written(card_id: int, load_fen: int, *, book: BookContext) -> bool:
+def chip_written(card_id: int, load_fen: int, first_seq: int, *, book: BookContext) -> bool:
     """The chip holds its first content: note what it holds. False when the book has moved since; prepare it again.
 
     The caller's transaction also issues the card, and holds the account's lock.
@@ -233,7 +241,7 @@ def chip_written(card_id: int, load_fen: int, *, book: BookContext) -> bool:
     facts = ledger.read_by_card(card_id, _NO_KEY)
     if facts.account is None or facts.card is None or facts.account.book_fen != load_fen:
         return False
-    spend, load = State(0, 0, 0), State(0, load_fen, 0)
+    spend, load = State(first_seq, 0, 0), State(first_seq, load_fen, 0)
     card = CardChange(card_id, SideMirror(spend, spend), SideMirror(load, load), 0)
     return ledger.write(_unchanged(facts.account, card, book)).moved
 
@@ -334,6 +342,13 @@ def _refuse_chip(
     if account.book_fen < 0:
         return DeskRefusal.BOOK_NEGATIVE
     return None
+
+
+def _first_seq(uid: bytes) -> int:
+    """Above every number that this chip can have shown in a former life, offline sales that nobody saw included."""
+    lives = Card.objects.filter(uid=uid.hex().upper()).values_list("pk", flat=True)
+    former = [card for pk in lives if (card := ledger.read_by_card(pk, _NO_KEY).card) is not None]
+    return max((max(card.spend.next_seq, card.load.next_seq) + UNSEEN for card in former), default=0)
 
 
 def _unchanged(account: AccountFacts, card: CardChange, book: BookContext) -> Change:
