@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import suppress
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from django.db import transaction
 
 from accounts.models import Card
-from tests.campus import NOON, Counter, book, make_person
+from reconciliation.digest import Row, seal
+from tests.campus import NOON, POLICY, Counter, book, make_person
 from tests.faultruns import promises
-from tests.faultruns.desk_scenes import a_reversed_sale, a_reversed_torn_sale
-from tests.faultruns.scenes import read, torn
+from tests.faultruns.desk_scenes import ACTOR, LATER, REASON, a_reversed_sale, a_reversed_torn_sale, levelled
+from tests.faultruns.scenes import read, torn, upload
 from transactions import ledger
+from transactions.models import entry_id
+from transactions.services.corrections import CorrectionRefused, RefundOrder, Why, refund_late
 from transactions.services.debit import debit
 from transactions.services.outcomes import CardWrite, Report, report_outcomes
 from transactions.services.void import void
@@ -70,3 +76,41 @@ def test_a_voided_key_that_is_asked_again_has_nothing_to_write():
     void(till.order(read(till, person), 0), of=order.key, book=book())
 
     assert debit(order, book=book()).writes == ()
+
+
+# ------------------------------------------------------------------------- planted bugs that no test noticed at first
+
+
+def test_a_sale_of_yesterday_does_not_count_today():
+    away, online, person = Counter(3), Counter(8), make_person(100_00)
+    yesterday = replace(away.sell_offline(person, 20_00), occurred_at=NOON - timedelta(days=1))
+    online.tap(person, 5_00)
+
+    upload(away, yesterday)
+
+    assert person.fresh().spent_fen == 5_00
+
+
+def test_a_record_beside_a_late_one_is_not_refunded():
+    """The late item alone; the account having one does not make another record one."""
+    away, person, late = levelled()
+    after = away.sell_offline(person, 10_00)
+    upload(away, late, after, now=LATER)
+    account = person.fresh()
+    order = RefundOrder(uuid.uuid4(), account.id, entry_id(account.id, account.entry_seq), REASON)
+
+    with pytest.raises(CorrectionRefused) as refused:
+        refund_late(order, actor=ACTOR, now=LATER, policy=POLICY)
+
+    assert refused.value.why is Why.NOT_LATE
+    assert (person.book_fen, person.card_row.late_fen) == (10_00, 30_00)
+
+
+def test_the_seal_of_a_day_rests_on_the_day_before():
+    rows = [Row(1, 1, 1, b"an entry")]
+
+    first, second = (
+        seal(rows, day=date(2026, 1, 1), previous=bytes([n]) * 32, key=b"k" * 32) for n in (1, 2)
+    )
+
+    assert first.digest != second.digest
