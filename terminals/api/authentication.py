@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from terminals.api import wiring
-from terminals.api.errors import ApiError, not_allowed, replayed, revoked, unauthorized
+from terminals.api.errors import ApiError, cloned, not_allowed, replayed, revoked, unauthorized
 from terminals.messages.signing import (
     Request,
     SignatureError,
@@ -19,7 +19,7 @@ from terminals.messages.signing import (
     verify_request,
 )
 from terminals.models import SecurityEventKind
-from terminals.services import contact, events, rights
+from terminals.services import clones, contact, events, rights
 from terminals.services.enrolment import OLD_EPOCH_UPLOADS
 from terminals.services.registry import Machine
 from terminals.services.rights import Call
@@ -46,6 +46,9 @@ class Caller:
     unheard: contact.Contact | None = None
     """The contact that this call still has to note, with its own first statement."""
 
+
+QUARANTINED_MAY = frozenset({Call.UPLOAD, Call.HEARTBEAT})
+"""What is still heard of a copied terminal: its journal; and it is told that it may not sell offline any more."""
 
 NOTES_ITSELF = frozenset({Call.DEBIT})
 """Calls on the hot path note the contact within their own first statement (``contact.prelude``)."""
@@ -76,6 +79,8 @@ def admit(identity: Identity, call: Call, *, now: datetime) -> Caller:
     if machine.revoked and call is not Call.UPLOAD:
         events.note(SecurityEventKind.REVOKED_CALL, machine.id, now=now, detail={"call": call.value})
         raise revoked()
+    if machine.cloned and call not in QUARANTINED_MAY:
+        raise cloned()
     if abs(int(now.timestamp() * 1000) - stamp.at_ms) > wiring.policy().clock_skew.total_seconds() * 1000:
         events.note(SecurityEventKind.CLOCK_WRONG, machine.id, now=now, detail={"at_ms": stamp.at_ms})
         raise unauthorized()
@@ -86,14 +91,17 @@ def admit(identity: Identity, call: Call, *, now: datetime) -> Caller:
     elif call in NOTES_ITSELF:
         return Caller(machine, identity.keys, stamp, now, contact.Contact.of(stamp, now=now))
     elif not contact.advance(contact.Contact.of(stamp, now=now)):
-        raise heard_before(machine.id, stamp, now=now)
+        raise heard_before(machine, stamp, now=now)
     return Caller(machine, identity.keys, stamp, now)
 
 
-def heard_before(terminal: int, stamp: Stamp, *, now: datetime) -> ApiError:
-    """The answer to a replay, after noting it."""
-    events.note(SecurityEventKind.REPLAY, terminal, now=now, detail={"boot": stamp.boot, "seq": stamp.seq})
-    return replayed(contact.last_boot(terminal))
+def heard_before(machine: Machine, stamp: Stamp, *, now: datetime) -> ApiError:
+    """The answer to a replay, after noting it; an old start that goes on speaking may give a copied terminal away."""
+    events.note(SecurityEventKind.REPLAY, machine.id, now=now, detail={"boot": stamp.boot, "seq": stamp.seq})
+    heard = contact.last_heard(machine.id)
+    if clones.notice(machine, contact.Contact.of(stamp, now=now), signed_ms=stamp.at_ms, heard=heard):
+        wiring.registry().forget()
+    return replayed(heard.boot)
 
 
 def _admit_old_keys(machine: Machine, call: Call, *, now: datetime) -> None:

@@ -73,7 +73,7 @@ class SignedCall:
             try:
                 return self._handle(caller, strictjson.loads(asked.body))
             except NotAdmitted:
-                raise heard_before(caller.machine.id, caller.stamp, now=now) from None
+                raise heard_before(caller.machine, caller.stamp, now=now) from None
 
         return _answer(run, envelope, now=now)
 

@@ -53,6 +53,11 @@ def revoked() -> ApiError:
     return ApiError(403, "revoked", "本终端已注销，请联系校园智能卡管理中心")
 
 
+def cloned() -> ApiError:
+    """Two machines speak as this terminal."""
+    return ApiError(403, "cloned", "本终端的密钥出现在两台设备上，已停用，请联系校园智能卡管理中心重新注册")
+
+
 def not_allowed() -> ApiError:
     """This kind of terminal may not ask this."""
     return ApiError(403, "not_allowed", "本类终端不提供此功能")

@@ -74,7 +74,7 @@ def heartbeat(caller: Caller, message: Json) -> Json:
     answer = HeartbeatAnswer(
         server_ms=int(caller.now.timestamp() * 1000),
         hotlist_version=hotlist.keep_fresh(now=caller.now),
-        may_sell_offline=caller.machine.may_sell_offline,
+        may_sell_offline=caller.machine.sells_offline,
         policy=wiring.policy(),
     )
     return answer.to_json()

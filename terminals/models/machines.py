@@ -43,6 +43,8 @@ class Terminal(models.Model):
     enrolled_at = models.DateTimeField(null=True)
     """Of the present epoch."""
     revoked_at = models.DateTimeField(null=True)
+    cloned_epoch = models.IntegerField(default=0, db_default=0)
+    """The newest epoch whose keys were seen in two machines. As long as it is the present one: quarantined."""
 
     class Meta:
         verbose_name = _("终端")
@@ -57,6 +59,10 @@ class Terminal(models.Model):
             models.CheckConstraint(
                 name="terminal_epochs_in_order",
                 condition=Q(epoch__gte=0, min_epoch__gte=1, min_epoch__lte=F("epoch") + 1),
+            ),
+            models.CheckConstraint(
+                name="terminal_cloned_epoch_was_there",
+                condition=Q(cloned_epoch__gte=0, cloned_epoch__lte=F("epoch")),
             ),
             models.CheckConstraint(
                 name="terminal_enrolled_has_epoch",

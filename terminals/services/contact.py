@@ -68,6 +68,14 @@ def advance(contact: Contact) -> bool:
     return bool(row and row[0])
 
 
-def last_boot(terminal: int) -> int:
-    """The highest boot number heard from this terminal; its next one must be above."""
-    return TerminalContact.objects.values_list("boot", flat=True).get(terminal_id=terminal)
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard last of a terminal: its highest boot number, and when it spoke."""
+
+    boot: int
+    at: datetime | None
+
+
+def last_heard(terminal: int) -> Heard:
+    """The last contact of this terminal; its next boot number must be above the one of this."""
+    return Heard(*TerminalContact.objects.values_list("boot", "last_contact_at").get(terminal_id=terminal))

@@ -86,6 +86,7 @@ def register(wanted: NewTerminal, *, actor: Actor, now: datetime) -> IssuedCode:
 def issue_code(terminal_id: int, *, actor: Actor, now: datetime) -> IssuedCode:
     """Issue a new code, after a repair or for the yearly change of keys; an earlier unused one is withdrawn.
 
+    With it a terminal that was quarantined comes back: its keys of then stay shut out, in whatever machine they are.
     Raises ``Terminal.DoesNotExist`` and ``AlreadyRevoked``.
     """
     terminal = Terminal.objects.select_for_update().get(id=terminal_id)
@@ -123,7 +124,7 @@ def enrol(code: str, *, source: str, keyring: Keyring, policy: Policy, now: date
 
 def hand_keys(machine: Machine, keys: TerminalKeys, *, keyring: Keyring) -> KeysAnswer:
     """The card keys that this machine may have now, sealed for it alone; a till may have learnt to sell offline."""
-    bundle = rights.card_keys(machine.kind, may_sell_offline=machine.may_sell_offline, every_key=keyring.card)
+    bundle = rights.card_keys(machine.kind, may_sell_offline=machine.sells_offline, every_key=keyring.card)
     _log.info("terminal.keys_handed", extra={"terminal": machine.id, "roles": sorted(bundle.keys)})
     nonce = token_bytes(SEAL_NONCE_BYTES)
     return KeysAnswer(

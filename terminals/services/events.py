@@ -23,6 +23,7 @@ _NOTE = """
     WHERE NOT EXISTS (
         SELECT FROM terminals_securityevent
         WHERE terminal_id IS NOT DISTINCT FROM %(terminal)s AND kind = %(kind)s AND at > %(quiet_since)s
+            AND detail @> %(alike)s::jsonb
     )
 """
 _COUNT = """
@@ -41,8 +42,12 @@ def note(
     now: datetime,
     detail: Mapping[str, Any] | None = None,
     quiet: timedelta = QUIET,
+    alike: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an event unless the same kind was noted for this terminal within ``quiet``; zero: always add it."""
+    """Add an event unless the same kind was noted for this terminal within ``quiet``; zero: always add it.
+
+    ``alike``: only what has these details too counts as the same.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _NOTE,
@@ -52,6 +57,7 @@ def note(
                 "terminal": terminal,
                 "detail": json.dumps(dict(detail or {}), ensure_ascii=True),
                 "quiet_since": now - quiet,
+                "alike": json.dumps(dict(alike or {}), ensure_ascii=True),
             },
         )
         added = cursor.rowcount

@@ -22,7 +22,8 @@ def take_in(terminal: int, told: HeartbeatRequest, *, now: datetime) -> None:
         events.note(SecurityEventKind.JOURNAL_LOST, terminal, now=now, detail=detail)
     if _forked(terminal, told):
         detail = {"journal": told.journal, "seq": told.journal_seq, "mac": told.journal_mac}
-        events.note(SecurityEventKind.FORK, terminal, now=now, detail=detail)
+        alike = {"journal": told.journal}
+        events.note(SecurityEventKind.FORK, terminal, now=now, detail=detail, alike=alike)
     TerminalContact.objects.filter(terminal_id=terminal).update(
         heartbeat_at=now,
         hotlist_version=told.hotlist_version,

@@ -24,7 +24,7 @@ NEWCOMER_S: Final = 0.1
 
 _COLUMNS: Final = (
     "id", "kind", "merchant_id", "campus_id", "name_zh", "place", "may_sell_offline", "epoch", "min_epoch",
-    "enrolled_at", "revoked_at",
+    "enrolled_at", "revoked_at", "cloned_epoch",
 )  # fmt: skip
 
 
@@ -43,11 +43,22 @@ class Machine:
     min_epoch: int
     enrolled_at: datetime | None
     revoked_at: datetime | None
+    cloned_epoch: int = 0
 
     @property
     def revoked(self) -> bool:
         """Whether it may nothing any more but hand in its journal."""
         return self.revoked_at is not None
+
+    @property
+    def cloned(self) -> bool:
+        """Whether its present keys are in two machines: it is quarantined until it is enrolled anew."""
+        return self.epoch <= self.cloned_epoch
+
+    @property
+    def sells_offline(self) -> bool:
+        """Whether it may sell without the network now."""
+        return self.may_sell_offline and not self.cloned
 
 
 def machine(terminal: int) -> Machine:

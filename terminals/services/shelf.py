@@ -10,7 +10,7 @@ from django.db import connection
 
 from terminals.messages.records import Record, Result
 from terminals.messages.strictjson import dumps
-from terminals.models import Terminal
+from terminals.models import SecurityEventKind, Terminal
 
 Place = tuple[str, int]
 """Journal and number in it."""
@@ -24,7 +24,7 @@ _KEEP = """
 """
 
 _NEIGHBOURS = """
-    SELECT r.journal, r.seq, r.id, r.mac, r.prev_mac, v.result, coalesce(v.why, ''), d.settled
+    SELECT r.journal, r.seq, r.id, r.mac, r.prev_mac, v.result, coalesce(v.why, ''), d.settled, f.seq
     FROM (
         SELECT DISTINCT asked.journal, asked.seq + step AS seq
         FROM unnest(%(journal)s::text[], %(seq)s::bigint[]) AS asked (journal, seq), generate_series(-1, 1) AS step
@@ -33,6 +33,10 @@ _NEIGHBOURS = """
         ON r.terminal_id = %(terminal)s AND r.journal = wanted.journal AND r.seq = wanted.seq
     LEFT JOIN terminals_uploadverdict v ON v.record_id = r.id
     LEFT JOIN terminals_uploaddecision d ON d.record_id = r.id
+    LEFT JOIN (
+        SELECT detail->>'journal' AS journal, min((detail->>'seq')::bigint) AS seq
+        FROM terminals_securityevent WHERE terminal_id = %(terminal)s AND kind = %(fork)s GROUP BY 1
+    ) AS f ON f.journal = r.journal
 """
 
 _JUDGE = """
@@ -43,7 +47,10 @@ _JUDGE = """
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record as it stands on the shelf, with its verdict and its later decision, if any."""
+    """A record as it stands on the shelf, with its verdict and its later decision, if any.
+
+    ``forked_at``: the lowest number at which its journal was seen to go on in two ways.
+    """
 
     id: int
     mac: str
@@ -51,6 +58,15 @@ class Kept:
     result: str | None
     why: str
     settled: str | None
+    forked_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a terminal is revoked, and up to which epoch its keys are in two machines; 0 for none."""
+
+    revoked: bool
+    cloned_epoch: int
 
 
 def keep(records: Sequence[Record], terminal: int, *, now: datetime) -> None:
@@ -70,17 +86,19 @@ def keep(records: Sequence[Record], terminal: int, *, now: datetime) -> None:
         )
 
 
-def lock_terminal(terminal: int) -> bool:
-    """Hold the terminal until the transaction ends; whether it is revoked."""
-    row = Terminal.objects.select_for_update(no_key=True).values_list("revoked_at").get(id=terminal)
-    return row[0] is not None
+def lock_terminal(terminal: int) -> Standing:
+    """Hold the terminal until the transaction ends; returns how it stands."""
+    held = Terminal.objects.select_for_update(no_key=True)
+    revoked_at, cloned_epoch = held.values_list("revoked_at", "cloned_epoch").get(id=terminal)
+    return Standing(revoked_at is not None, cloned_epoch)
 
 
 def neighbours(records: Sequence[Record], terminal: int) -> dict[Place, Kept]:
     """What stands at the places of these records, and before and after each of them."""
     with connection.cursor() as cursor:
         places = _places((record.journal, record.seq) for record in records)
-        cursor.execute(_NEIGHBOURS, {"terminal": terminal, **places})
+        fork = SecurityEventKind.FORK.value
+        cursor.execute(_NEIGHBOURS, {"terminal": terminal, "fork": fork, **places})
         return {(row[0], row[1]): Kept(*row[2:]) for row in cursor.fetchall()}
 
 

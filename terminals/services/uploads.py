@@ -37,6 +37,9 @@ EVIDENCE_CHARS: Final = 4_000
 
 _log = logging.getLogger("ecard.terminals")
 
+OLDEST_EPOCH: Final = 1
+"""Taken for the epoch of a record whose key nobody looked up."""
+
 RESUMED_AFTER: Final = timedelta(minutes=10)
 RESUMED_FOR: Final = timedelta(days=40)
 """Between these ages a record without a verdict is judged by the nightly run."""
@@ -55,21 +58,24 @@ def take_in(
     """
     answers: dict[int, RecordAnswer] = {}
     genuine: list[tuple[Record, int]] = []
+    epochs: dict[str, int] = {}
     for place, raw in enumerate(records):
         judged = _examine(raw, machine, keyring)
-        if isinstance(judged, Record):
-            genuine.append((judged, place))
-        else:
+        if isinstance(judged, RecordAnswer):
             answers[place] = judged
             _keep_evidence(raw, machine, judged.why, now=now)
+        else:
+            record, epochs[record.mac] = judged
+            genuine.append((record, place))
     genuine.sort(key=lambda found: (found[0].journal, found[0].seq))
     for start in range(0, len(genuine), BATCH):
         batch = [record for record, _ in genuine[start : start + BATCH]]
         shelf.keep(batch, machine.id, now=now)
+        settle = partial(_settle, batch, machine, epochs=epochs, now=now)
         try:
-            told = exactly_once(partial(_settle, batch, machine, post=post, now=now))
+            told = exactly_once(partial(settle, post=post))
         except (DataError, IntegrityError):
-            told = exactly_once(partial(_settle, batch, machine, post=partial(_apart, post), now=now))
+            told = exactly_once(partial(settle, post=partial(_apart, post)))
         places = (place for _, place in genuine[start : start + BATCH])
         answers |= dict(zip(places, told, strict=True))
     return tuple(answers[place] for place in range(len(records)))
@@ -90,48 +96,60 @@ def resume(*, policy: Policy, now: datetime) -> int:
         for start in range(0, len(records), BATCH):
             batch = records[start : start + BATCH]
             post = Poster(machine, policy, now)
-            exactly_once(partial(_settle, batch, machine, post=post, now=now))
+            exactly_once(partial(_settle, batch, machine, epochs={}, post=post, now=now))
             count += len(batch)
     return count
 
 
-def _examine(raw: Any, machine: Machine, keyring: Keyring) -> Record | RecordAnswer:
-    """The record if it is well-formed, of this terminal and signed by it; else the refusal."""
+def _examine(raw: Any, machine: Machine, keyring: Keyring) -> tuple[Record, int] | RecordAnswer:
+    """The record and the epoch that signed it, if it is well-formed and of this terminal; else the refusal."""
     try:
         record = Record.parse(raw)
     except WireError as error:
         return RecordAnswer(_seq(raw), Result.REFUSED, f"{error.field}: {error.problem}"[:200])
     if record.terminal != machine.id:
         return RecordAnswer(record.seq, Result.REFUSED, "terminal: 不是本终端的记录")
-    if not _signed(raw, machine, keyring):
-        return RecordAnswer(record.seq, Result.REFUSED, "mac: 签名不符")
-    return record
+    epoch = _signed_in(raw, machine, keyring)
+    return (record, epoch) if epoch else RecordAnswer(record.seq, Result.REFUSED, "mac: 签名不符")
 
 
-def _signed(raw: Mapping[str, Any], machine: Machine, keyring: Keyring) -> bool:
-    """Journals outlive the keys of an epoch, so the present epoch is tried first and then every earlier one."""
-    return any(
-        document_genuine(keys.jrnl, raw)
+def _signed_in(raw: Mapping[str, Any], machine: Machine, keyring: Keyring) -> int:
+    """The epoch whose key signed; 0 for none. Journals outlive an epoch, so the earlier ones are tried too."""
+    genuine = (
+        epoch
         for epoch in range(machine.epoch, 0, -1)
         for keys in keyring.candidates(machine.id, epoch)
+        if document_genuine(keys.jrnl, raw)
     )
+    return next(genuine, 0)
 
 
-def _settle(records: Sequence[Record], machine: Machine, *, post: Post, now: datetime) -> list[RecordAnswer]:
+def _settle(
+    records: Sequence[Record], machine: Machine, *, epochs: Mapping[str, int], post: Post, now: datetime
+) -> list[RecordAnswer]:
     """Judge kept records of one terminal, post what is in order, and put the verdicts beside them.
 
-    The row of the terminal is locked first, so two uploads of one journal go one after the other.
+    The row of the terminal is locked first, so two uploads of one journal go one after the other. ``epochs``: by MAC,
+    the epoch that signed.
     """
-    revoked = shelf.lock_terminal(machine.id)
+    standing = shelf.lock_terminal(machine.id)
     kept = shelf.neighbours(records, machine.id)
+    forks = _forks(records, kept)
     judged: dict[Place, Judged] = {}
     to_post: dict[Place, Record] = {}
     for record in records:
         place, row = (record.journal, record.seq), kept[record.journal, record.seq]
         if row.mac != record.mac or row.result is not None or place in to_post:
             continue
-        if revoked or not _chained(record, kept):
-            judged[place] = _quarantine(record, machine, revoked=revoked, now=now)
+        if standing.revoked:
+            judged[place] = Result.QUARANTINED, "terminal_revoked"
+        elif epochs.get(record.mac, OLDEST_EPOCH) <= standing.cloned_epoch:
+            judged[place] = Result.QUARANTINED, "cloned"
+        elif record.seq >= forks.get(record.journal, record.seq + 1):
+            judged[place] = Result.QUARANTINED, "fork"
+        elif not _chained(record, kept):
+            judged[place] = _broken(record, machine, now=now)
+            forks[record.journal] = record.seq
         else:
             to_post[place] = record
     judged |= dict(zip(to_post, post(list(to_post.values())), strict=True))
@@ -167,11 +185,23 @@ def _apart(post: Post, records: Sequence[Record]) -> list[Judged]:
     return judged
 
 
-def _quarantine(record: Record, machine: Machine, *, revoked: bool, now: datetime) -> Judged:
-    if revoked:
-        return Result.QUARANTINED, "terminal_revoked"
+def _forks(records: Sequence[Record], kept: Mapping[Place, Kept]) -> dict[str, int]:
+    """By journal the lowest number at which it was seen to go on in two ways, now or before.
+
+    From there on nobody can say which of the two is genuine, so nothing of either is posted without a person (B8).
+    """
+    forks: dict[str, int] = {}
+    for record in records:
+        row = kept[record.journal, record.seq]
+        for seq in (row.forked_at, record.seq if row.mac != record.mac else None):
+            if seq is not None:
+                forks[record.journal] = min(seq, forks.get(record.journal, seq))
+    return forks
+
+
+def _broken(record: Record, machine: Machine, *, now: datetime) -> Judged:
     detail = {"journal": record.journal, "seq": record.seq, "prev_mac": record.prev_mac}
-    events.note(SecurityEventKind.FORK, machine.id, now=now, detail=detail)
+    events.note(SecurityEventKind.FORK, machine.id, now=now, detail=detail, quiet=timedelta(0))
     return Result.QUARANTINED, "chain_broken"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from datetime import timedelta
 
 import pytest
@@ -362,3 +363,92 @@ def test_what_was_kept_is_never_changed(journal, table, deed):
 
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(deed.format(table, column, column))
+
+
+def branches(journal, *, shared, each):
+    """A journal and its copy: the same first records, then each its own, as two machines write them."""
+    copy = Journal(journal.box, journal.id)
+    for _ in range(shared):
+        journal.sale(1_00)
+    copy.records = list(journal.records)
+    own = [journal.sale(1_00) for _ in range(each)]
+    other = [copy.sale(2_00) for _ in range(each)]
+    return [record.to_json() for record in journal.records[:shared]], own, other
+
+
+def test_after_a_fork_nothing_of_either_branch_is_posted(journal):
+    """B8: the first of the two is in the book already; whatever follows it, on either side, is for a person."""
+    ledger = Ledger()
+    begin, own, other = branches(journal, shared=2, each=4)
+    take_in(journal, ledger, *begin, own[0])
+
+    assert take_in(journal, ledger, other[0]) == [(3, "quarantined")]
+    assert take_in(journal, ledger, other[2], own[1]) == [(5, "quarantined"), (4, "quarantined")]
+    assert take_in(journal, ledger, *own[2:]) == [(5, "quarantined"), (6, "quarantined")]
+
+    assert ledger.posted == [1, 2, 3]
+    assert {verdict.why for verdict in UploadVerdict.objects.filter(result="quarantined")} == {"fork"}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_fork_holds_from_its_number_on_and_not_below(journal, together):
+    ledger = Ledger()
+    begin, own, other = branches(journal, shared=2, each=2)
+    take_in(journal, ledger, own[0])
+    batches = [[begin[1], other[0], own[1]]] if together else [[other[0]], [begin[1]], [own[1]]]
+
+    told = [answer for batch in batches for answer in take_in(journal, ledger, *batch)]
+
+    assert sorted(told) == [(2, "posted"), (3, "quarantined"), (4, "quarantined")]
+
+
+def test_a_fork_that_a_heartbeat_shows_counts_too(journal):
+    begin, own, other = branches(journal, shared=1, each=2)
+    take_in(journal, Ledger(), *begin, own[0])
+    told = {"journal": journal.id, "journal_seq": 2, "journal_mac": other[0]["mac"], "unsent": 1}
+    journal.box.call("heartbeat", {**told, "hotlist_version": 0, "offset_ms": 0, "free_mb": 1})
+
+    assert take_in(journal, Ledger(), own[1]) == [(3, "quarantined")]
+
+
+def test_another_journal_of_the_terminal_is_not_held_up_by_a_fork(journal):
+    ledger = Ledger()
+    _, own, other = branches(journal, shared=0, each=2)
+    assert take_in(journal, ledger, own[0], other[0]) == [(1, "quarantined"), (1, "quarantined")]
+    anew = Journal(journal.box, "ef" * 16)
+
+    assert take_in(journal, ledger, own[1], anew.sale(1_00)) == [(2, "quarantined"), (1, "posted")]
+
+
+def test_of_fifty_forks_nothing_from_the_fork_on_is_posted_once_it_was_seen(server):
+    """B8: two journals forking from one prev MAC => both quarantined."""
+    broken = 0
+    for number in range(50):
+        dice = random.Random(number)
+        journal, ledger = Journal(make_box(server, may_sell_offline=True)), Ledger()
+        shared = dice.randrange(4)
+        begin, own, other = branches(journal, shared=shared, each=dice.randint(2, 5))
+        for record in begin:
+            take_in(journal, ledger, record)
+        halves = [list(own), list(other)]
+        order = [0] * len(own) + [1] * len(other)
+        dice.shuffle(order)
+        seen = False
+        for half in order:
+            record = halves[half].pop(dice.randrange(len(halves[half])) if dice.random() < 0.3 else 0)
+            before = list(ledger.posted)
+            ((_, result),) = take_in(journal, ledger, record)
+            forks = SecurityEvent.objects.filter(kind=SecurityEventKind.FORK, terminal=journal.box.id)
+            floor = min((event.detail["seq"] for event in forks), default=None)
+            if seen and record["seq"] >= seen and (ledger.posted != before or result == "posted"):
+                broken += 1
+            seen = floor
+        if (
+            not seen
+            or len(ledger.posted) != len(set(ledger.posted))
+            or ledger.posted[:shared] != [record["seq"] for record in begin]
+        ):
+            broken += 1
+    faults.report("FORKS", 50, broken)
+
+    assert broken == 0
