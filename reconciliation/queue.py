@@ -12,7 +12,7 @@ from enum import StrEnum
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 
 from reconciliation.models import Case, CaseState, Decision, Mismatch
-from reconciliation.selectors import RED_DAYS, CaseRow, SilentTerminal, row_of, silent_terminals
+from reconciliation.selectors import RED_DAYS, CaseRow, SilentTerminal, row_of, silent_terminals, speaking
 from terminals import selectors as terminals
 from terminals.models import TerminalContact
 
@@ -108,12 +108,20 @@ class AgeCount:
     fen: int
 
 
+ALARMED = timedelta(days=2)
+"""For so long an alarm about a journal is looked at again; each night renews it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A silent terminal and how many records it may hold that are not here."""
+    """A silent terminal and how many records it may hold that are not here.
+
+    ``hole``: records are missing in the middle of its journal, silent or not, and the night has raised an alarm.
+    """
 
     terminal: SilentTerminal
     missing: int
+    hole: bool = False
 
     @property
     def share(self) -> int:
@@ -169,16 +177,26 @@ def by_age(campus_id: int | None, *, now: datetime) -> tuple[AgeCount, ...]:
 def silences(campus_id: int | None, *, now: datetime) -> tuple[Silence, ...]:
     """Terminals that may hold sales which the book does not know, the longest silent first, with how many.
 
+    After the silent ones come those that speak, but whose journal has had a hole for more than a day.
+
     The number is an estimate from below: what the terminal said last that it still held, or what is missing in its
     journal up to the last record it told of.
     """
-    silent = [each for each in silent_terminals(now=now) if campus_id in (None, each.campus_id)]
-    ids = [each.id for each in silent]
-    unsent = dict(TerminalContact.objects.filter(terminal_id__in=ids).values_list("terminal_id", "unsent"))
+    alarmed = terminals.alarmed_holes(since=now - ALARMED)
     gaps: dict[int, int] = {}
-    for gap in terminals.journal_gaps() if ids else ():
+    holes: set[int] = set()
+    silent = silent_terminals(now=now)
+    for gap in terminals.journal_gaps() if silent or alarmed else ():
         gaps[gap.terminal_id] = gaps.get(gap.terminal_id, 0) + gap.missing
-    return tuple(Silence(each, max(unsent.get(each.id, 0), gaps.get(each.id, 0))) for each in silent)
+        if (gap.terminal_id, gap.journal) in alarmed:
+            holes.add(gap.terminal_id)
+    listed = [*silent, *speaking(holes - {each.id for each in silent}, now=now)]
+    shown = [each for each in listed if campus_id in (None, each.campus_id)]
+    ids = [each.id for each in shown]
+    unsent = dict(TerminalContact.objects.filter(terminal_id__in=ids).values_list("terminal_id", "unsent"))
+    return tuple(
+        Silence(each, max(unsent.get(each.id, 0), gaps.get(each.id, 0)), each.id in holes) for each in shown
+    )
 
 
 def settled_but_frozen(campus_id: int | None) -> tuple[CaseRow, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from reconciliation import comparison
 from reconciliation.mismatch import Compared
 from reconciliation.models import Case, CaseNote, CaseState, Mismatch, Proposal, ReconcileRun
 from terminals import selectors as terminals
+from terminals.models import Terminal
 
 LATE_AFTER = timedelta(hours=26)
 """Cron runs nightly; a run older than this is a missed one (screens.md 6.5)."""
@@ -135,9 +136,17 @@ def is_late(*, now: datetime) -> bool:
 
 def silent_terminals(*, now: datetime) -> list[SilentTerminal]:
     """Terminals that sell offline and were not heard of for three days or more, the longest silent first."""
-    silent = terminals.silent_terminals(now=now, silence=timedelta(days=AMBER_DAYS))
+    return _heard(terminals.silent_terminals(now=now, silence=timedelta(days=AMBER_DAYS)), now)
+
+
+def speaking(ids: Collection[int], *, now: datetime) -> list[SilentTerminal]:
+    """These terminals in the shape of silent ones, however long ago they spoke. Asks nothing for none."""
+    return _heard(Terminal.objects.filter(id__in=ids).order_by("id"), now) if ids else []
+
+
+def _heard(found: QuerySet[Terminal], now: datetime) -> list[SilentTerminal]:
     heard = Coalesce("contact__last_contact_at", "enrolled_at")
-    rows = silent.annotate(heard=heard).values_list("id", "name_zh", "place", "campus_id", "heard")
+    rows = found.annotate(heard=heard).values_list("id", "name_zh", "place", "campus_id", "heard")
     return [
         SilentTerminal(
             id=row_id,

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from terminals.models import (
     OPEN_VERDICT,
     SecurityEvent,
+    SecurityEventKind,
     Terminal,
     TerminalContact,
     TerminalKind,
@@ -127,6 +129,47 @@ def journal_gaps() -> list[JournalGap]:
             gaps.append(JournalGap(terminal_id, journal, last - count, last))
     gaps += [JournalGap(terminal_id, journal, seq, seq) for (terminal_id, journal), seq in told.items()]
     return gaps
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Numbers that are missing in a journal below one that is here; ``since`` the first of those above came."""
+
+    terminal_id: int
+    journal: str
+    first_seq: int
+    missing: int
+    since: datetime
+
+
+# A record stands at a place below its number if and only if something is missing before it.
+_HOLES = """
+    WITH holed AS (
+        SELECT terminal_id, journal FROM terminals_uploadedrecord
+        GROUP BY terminal_id, journal HAVING max(seq) > count(*)
+    ), placed AS (
+        SELECT terminal_id, journal, seq, received_at,
+            row_number() OVER (PARTITION BY terminal_id, journal ORDER BY seq) AS place
+        FROM terminals_uploadedrecord JOIN holed USING (terminal_id, journal)
+    )
+    SELECT terminal_id, journal, min(place), max(seq - place), min(received_at)
+    FROM placed WHERE seq > place
+    GROUP BY terminal_id, journal HAVING min(received_at) <= %s ORDER BY terminal_id, journal
+"""
+
+
+def holes(*, open_since: datetime) -> list[Hole]:
+    """Journals in which a number has been missing since that moment, or for longer (B4). One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLES, [open_since])
+        return [Hole(*row) for row in cursor.fetchall()]
+
+
+def alarmed_holes(*, since: datetime) -> dict[tuple[int, str], int]:
+    """How many records are missing in each journal that an alarm was raised for since then, by terminal and journal."""
+    told = SecurityEvent.objects.filter(kind=SecurityEventKind.JOURNAL_GAP, at__gte=since).order_by("at")
+    rows = told.values_list("terminal_id", "detail__journal", "detail__missing")
+    return {(terminal_id, journal): missing for terminal_id, journal, missing in rows if terminal_id}
 
 
 def odd_uploads(*, since: datetime) -> QuerySet[UploadVerdict]:

@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from reconciliation.models import Case
-from terminals.models import Terminal, TerminalContact
+from terminals.models import Terminal, TerminalContact, UploadedRecord
+from terminals.services import holes
 from tests.counter.pages import plain, text_of
 from tests.reconciliation import desk
 from tests.reconciliation.books import NOW, Book, campus, merchant
@@ -113,6 +114,32 @@ class TestQueue:
         assert chips == [("chip-bad", "5"), ("chip-warn", "4"), ("chip-warn", "3")]
         assert "至少 45 笔" in page
         assert "不明" in page
+
+    @pytest.mark.parametrize("filled", [False, True])
+    def test_a_till_that_speaks_but_keeps_back_records_is_listed_too(self, web, db, filled):
+        """B4: an alarm of the night shows until the missing records are here."""
+        now = timezone.now()
+        till = Terminal.objects.create(
+            name_zh="缺号机", kind="till", campus=campus("laoshan"), merchant=merchant(), epoch=1,
+            may_sell_offline=True, enrolled_at=NOW - timedelta(days=60),
+        )  # fmt: skip
+        TerminalContact.objects.create(terminal=till, last_contact_at=now)
+        for seq in (1, 2, 5):
+            UploadedRecord.objects.create(
+                terminal=till, journal="ab" * 16, seq=seq, kind="boot", prev_mac="", mac="", raw="",
+                received_at=now - timedelta(days=1),
+            )  # fmt: skip
+        assert "缺号机" not in text_of(web.get("/counter/cases/"))
+        holes.alarm(now=now)
+        for seq in (3, 4) if filled else ():
+            UploadedRecord.objects.create(
+                terminal=till, journal="ab" * 16, seq=seq, kind="boot", prev_mac="", mac="", raw="",
+                received_at=now,
+            )  # fmt: skip
+
+        page = text_of(web.get("/counter/cases/"))
+
+        assert ("缺号机" in page, "流水缺号超过一天" in page, "至少 2 笔" in page) == (not filled,) * 3
 
     def test_an_account_that_is_level_and_frozen_is_not_forgotten(self, web, li):
         book, case = desk.doubled(10_00)

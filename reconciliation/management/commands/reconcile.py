@@ -19,6 +19,7 @@ from reconciliation.services.reconcile import (
     reconcile,
     refuse_wrong_clock,
 )
+from terminals.services import holes
 from terminals.services.uploads import reconsider, resume
 
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
             if not options["dry_run"]:
                 resume(policy=Policy(), now=now())
                 reconsider(policy=Policy(), now=now())
+                holes.alarm(now=now())
             outcome = reconcile(RunOrder(now=now(), dry_run=options["dry_run"]))
         except (AlreadyRunning, ClockWrong) as refusal:
             raise CommandError(str(refusal)) from refusal
