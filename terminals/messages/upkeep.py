@@ -34,9 +34,15 @@ def policy_to_json(policy: Policy) -> dict[str, Any]:
 
 
 def parse_policy(data: object) -> Policy:
-    """Inverse of ``policy_to_json``. Raises ``WireError``."""
-    take = Taker(data, "policy")
+    """Inverse of ``policy_to_json``. Raises ``WireError``.
+
+    The one lenient place of the wire, because tills and server are not updated in the same moment: a number that is
+    missing takes its usual value, one that we do not know is left alone. What is there must still have its shape.
+    """
+    if not isinstance(data, Mapping):
+        raise WireError("policy", "须为对象")
     usual = Policy()
+    take = Taker({**policy_to_json(usual), **data}, "policy")
     found: dict[str, Any] = {}
     for name in (item.name for item in fields(Policy)):
         if isinstance(getattr(usual, name), timedelta):
@@ -45,7 +51,7 @@ def parse_policy(data: object) -> Policy:
             found[name] = take.boolean(name)
         else:
             found[name] = take.integer(name, 0, 2**31)
-    return take.done(Policy(**found))
+    return Policy(**found)
 
 
 @dataclass(frozen=True, slots=True)
