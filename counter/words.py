@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from reconciliation.kinds import DecisionAction, Mismatch
 from reconciliation.rulings import DecisionState
 from reconciliation.services.remedies import Obstacle
-from reconciliation.timeline import Stand
+from reconciliation.timeline import Movement, Stand
+from transactions.kinds import EntryKind, Mode
+from transactions.services.levelling import grounds_of
 
 Words = str | Promise
 
@@ -87,3 +90,17 @@ ADVICE: dict[Mismatch, Words] = {
 def obstacle_words(value: str) -> Words:
     """The sentence of an obstacle by its value."""
     return OBSTACLES[Obstacle(value)]
+
+
+def note_words(movement: Movement | None) -> str:
+    """What is said beside a movement that no terminal made: why a levelling was due, or a person's words."""
+    if movement is None or movement.mode != Mode.SERVER:
+        return ""
+    grounds = grounds_of(movement.note) if movement.kind == EntryKind.LEVELLING else None
+    if grounds is None:
+        return movement.note
+    terminals = gettext("、").join(str(each) for each in grounds.terminal_ids)
+    return gettext("按卡序号 %(seq)s 平账；长期静默的终端：%(terminals)s 号机") % {
+        "seq": grounds.spend_seq,
+        "terminals": terminals,
+    }

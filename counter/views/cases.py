@@ -18,7 +18,7 @@ from counter.forms import HoldForm, ReasonForm
 from counter.jobs import panel
 from counter.pages import ACTS, staff_page
 from counter.views.entry import DESK
-from counter.words import ADVICE, EFFECTS, OBSTACLES, STANDS
+from counter.words import ADVICE, EFFECTS, OBSTACLES, STANDS, note_words
 from reconciliation import casefile
 from reconciliation.casefile import CaseFile
 from reconciliation.difference import Difference, in_words
@@ -137,7 +137,9 @@ def case_page(
             (offer, EFFECTS[offer.action], OBSTACLES[offer.obstacle] if offer.obstacle else "")
             for offer in file.offers
         ],
-        "lines": [(traced, *STANDS[traced.line.stand]) for traced in file.lines],
+        "lines": [
+            (traced, *STANDS[traced.line.stand], note_words(traced.line.movement)) for traced in file.lines
+        ],
         "reader": panel(request, account_id=file.account.id),
         "problem": OBSTACLES[problem.obstacle] if problem else "",
         "now": moment,

@@ -6,6 +6,7 @@ terminals can still bring the records; everything is looked at again under the a
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from transactions.models import Contra, EntryKind
 from transactions.services.correcting import Asked, Corrected, Move, hold, known, post
 
 OP = "level"
+_NOTED = re.compile(r"\Aspend (?P<seq>\d+); terminals (?P<terminals>\d+(?:, \d+)*)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +140,19 @@ def _reason(order: LevelOrder) -> str:
     """Which sighting and which terminals, in the fewest words; the arithmetic stands in the audit beside it."""
     terminals = ", ".join(str(holder.terminal_id) for holder in order.holders)
     return f"spend {order.spend_seq}; terminals {terminals}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a levelling rests on: the sighting with this number of the card, and the terminals that were silent."""
+
+    spend_seq: int
+    terminal_ids: tuple[int, ...]
+
+
+def grounds_of(note: str) -> Grounds | None:
+    """The note of a levelling as ``level`` wrote it; None for one in somebody's own words."""
+    found = _NOTED.match(note)
+    if found is None:
+        return None
+    return Grounds(int(found["seq"]), tuple(int(each) for each in found["terminals"].split(", ")))
