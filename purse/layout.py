@@ -30,6 +30,9 @@ OFFLINE_SPENT_MAX_FEN = 0xFFFE
 STOP_MARK = 0xFFFF
 TOTAL_MAX_FEN = 0xFFFF_FFFF
 
+CAMPUS_MAX, CAMPUS_UNSAID = 0xFF, 0
+"""The campus is on the card for people who find it; a number that does not fit is left out, the book has it."""
+
 _EPOCH = date(2000, 1, 1)
 _IDENT = struct.Struct("<BBBBIHBx")
 _SPEND = struct.Struct("<HIHHH")

@@ -164,7 +164,7 @@ def ident_image(uid: bytes, who: Personalisation, keys: KeyBundle) -> bytes:
         issue_no=who.issue_no,
         account_no=who.account_no,
         expires=layout.day_number(who.expires_on) if who.expires_on else 0,
-        campus=who.campus,
+        campus=who.campus if who.campus <= layout.CAMPUS_MAX else layout.CAMPUS_UNSAID,
     )
     return _signed(uid, who.account_no, layout.IDENT_BLOCK, ident.pack(), keys, Role.MAC_IDENT)
 

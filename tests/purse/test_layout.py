@@ -12,7 +12,7 @@ from purse import layout
 from purse.evidence import RingEntry, State
 from purse.keys import KeyBundle, Role
 from purse.link import KeySlot
-from purse.procedures import Day, load_image, ring_image, spend_image
+from purse.procedures import Day, Personalisation, ident_image, load_image, ring_image, spend_image
 from terminals.device.reader import access
 
 KEYS = KeyBundle.from_master(1, bytes(range(32)))
@@ -128,6 +128,13 @@ def test_a_day_above_655_35_saturates_which_asks_for_the_password_all_the_same(s
     image = spend_image(UID, 1, State(1, 1, 0), Day(TODAY, spent), KEYS)
 
     assert layout.SpendSlot.unpack(image).day_spent_fen == kept
+
+
+@pytest.mark.parametrize(("campus", "kept"), [(0, 0), (255, 255), (256, 0), (70_000, 0)])
+def test_a_campus_whose_number_does_not_fit_is_left_out(campus, kept):
+    who = Personalisation(10086, 1, 1, campus, None, bytes(8), 50_00, TODAY)
+
+    assert layout.Ident.unpack(ident_image(UID, who, KEYS)).campus == kept
 
 
 @pytest.mark.parametrize(("offline", "kept"), [(0xFFFE, 0xFFFE), (0xFFFF, 0xFFFE), (0x1_0000, 0xFFFE)])
