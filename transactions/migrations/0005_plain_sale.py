@@ -85,7 +85,8 @@ SELL = """
                 AND p_fen <= p_load_total - p_spend_total
                 AND (a.spent_on IS DISTINCT FROM p_today OR a.spent_fen <= p_spent_before)
                 AND p_spent_before + p_fen <= a.daily_limit_fen
-            RETURNING a.id, a.entry_seq, a.book_fen, a.daily_limit_fen, clock_timestamp() AS at INTO account;
+            RETURNING a.id, a.entry_seq, a.book_fen, a.daily_limit_fen, clock_timestamp() AS at,
+                set_config('ecard.counted', (a.id * 4294967296 + a.entry_seq)::text, true) AS entry_id INTO account;
             EXIT plainly WHEN NOT FOUND;
 
             UPDATE accounts_card c SET images = p_images, seen_at = p_now, seen_terminal = p_terminal,
@@ -102,7 +103,7 @@ SELL = """
             INSERT INTO transactions_entry (id, account_id, seq, kind, book_change_fen, unclaimed_change_fen,
                 book_after_fen, unclaimed_after_fen, contra, contra_ref, source_key, card_id, purse_side, purse_seq,
                 occurred_at, posted_at, day, terminal_id, mode)
-            VALUES (account.id * 4294967296 + account.entry_seq, account.id, account.entry_seq, 'purchase', -p_fen, 0,
+            VALUES (account.entry_id::bigint, account.id, account.entry_seq, 'purchase', -p_fen, 0,
                 account.book_fen, 0, 'merchant', p_merchant, p_key, card.id, 'spend', p_seq_after,
                 p_at, account.at, (account.at AT TIME ZONE 'Asia/Shanghai')::date, p_terminal, 'online');
 
