@@ -25,6 +25,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PAIRS = LIVES = 50
 SECOND = timedelta(seconds=1)
+FORTY_YEARS = -86_400_000 * 365 * 40
+"""A clock whose battery is dead, in ms."""
 
 
 @dataclass
@@ -126,7 +128,6 @@ def test_no_honest_life_is_taken_for_a_copy(server):
     for number in range(LIVES):
         dice = random.Random(number)
         life = Life(make_box(server, may_sell_offline=True))
-        life.wall_error_ms = dice.choice((0, 0, -90_000, 90_000, -3_600_000, -86_400_000 * 365 * 40))
         life.start()
         for _ in range(14):
             server.now += timedelta(seconds=dice.choice((2, 60, 3_600)) * dice.random() + 1)
@@ -140,6 +141,8 @@ def test_no_honest_life_is_taken_for_a_copy(server):
 
 def _live(life: Life, dice: random.Random) -> None:
     server, deed = life.server, dice.randrange(6)
+    if deed in (0, 1, 2):
+        life.wall_error_ms = dice.choice((0, 0, -90_000, 90_000, -3_600_000, FORTY_YEARS))
     if deed == 0:
         life.restart()
     elif deed == 1:  # cut off in the middle, with a request still under way that arrives after the new start
@@ -160,6 +163,23 @@ def _live(life: Life, dice: random.Random) -> None:
         life.arrives(fast)
         life.arrives(slow)
     assert life.speak().status == 200
+
+
+def test_each_enrolment_anew_begins_the_count_anew(server):
+    """A machine with a dead clock battery that a technician sets up again and again."""
+    life = Life(make_box(server))
+    life.start()
+    life.wall_error_ms = FORTY_YEARS
+    for _ in range(2 * clones.STARTS):
+        assert life.speak().status == 200
+        server.now += SECOND
+        issued = enrolment.issue_code(life.box.id, actor=ACTOR, now=server.now)
+        life.box = Box(server, enrol(server, issued.code))
+        life.start()
+
+    assert life.speak().status == 200
+    assert count(SecurityEventKind.STALE_START, life.box) == 2 * clones.STARTS
+    assert not quarantined(life.box)
 
 
 @pytest.mark.parametrize(("old_starts", "caught"), [(clones.STARTS - 1, False), (clones.STARTS, True)])
