@@ -298,7 +298,13 @@ def test_two_tills_with_one_key_are_noticed(till, tmp_path, monkeypatch):
             one.network(up=True)
 
     found = set(SecurityEvent.objects.values_list("kind", flat=True))
-    assert {SecurityEventKind.FORK, SecurityEventKind.REPLAY} <= found
+    assert {SecurityEventKind.FORK, SecurityEventKind.REPLAY, SecurityEventKind.CLONED} <= found
+    for one in (till, copy):
+        assert not one.parts.sales.orders.may_sell_offline
+        assert not configuration.load(one.config_path).enrolled.may_sell_offline, "on its disk as well"
+        assert one.sell(names[0], 1_00).refusal is Refusal.TERMINAL_RIGHT
+        unplug(one)
+        assert one.sell(names[0], 1_00).ending is not Ending.PAID_OFFLINE
     assert copy.parts.line()[1] == till.parts.line()[1] == 0, "nothing is left behind: every record is kept"
     assert (
         UploadedRecord.objects.filter(verdict__result="quarantined").count()
