@@ -6,7 +6,6 @@ A measuring client keeps the blocks of its cards in memory and applies the image
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import date
 
 from django.db import connection
@@ -52,9 +51,8 @@ class Deck:
         raw = self._cards[account]
         slots = raw.spend if side is Side.SPEND else raw.load
         changed = (image, slots[1]) if slot == 0 else (slots[0], image)
-        self._cards[account] = (
-            replace(raw, spend=changed) if side is Side.SPEND else replace(raw, load=changed)
-        )
+        spend, load = (changed, raw.load) if side is Side.SPEND else (raw.spend, changed)
+        self._cards[account] = RawCard(raw.uid, raw.ident, spend, load)
 
 
 _NEW_CARDS = """

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg.abc import Transformer as Adapter
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
@@ -61,46 +62,54 @@ def fetch(text: str, params: Mapping[str, Any]) -> Row | None:
             return cursor.fetchone()
 
 
-_prepared: WeakKeyDictionary[Connection, dict[tuple[bytes, tuple[int, ...]], bytes]] = WeakKeyDictionary()
-"""What each connection has prepared, by text and parameter types. A new connection begins with nothing."""
+@dataclass(slots=True)
+class _Session:
+    """What one connection knows by now: how to write values of each type, and what it has prepared."""
+
+    adapter: Adapter
+    prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = field(default_factory=dict)
+
+
+_SESSION = "_ecard_session"
+"""Kept on the connection itself, so that it goes with it."""
 _NOT_PREPARED = b"26000"
 
 
 def _at_once(raw: Connection, text: bytes, values: Sequence[object]) -> Row | None:
-    adapter = Transformer(raw)
+    session: _Session | None = getattr(raw, _SESSION, None)
+    if session is None:
+        session = _Session(Transformer(raw))
+        setattr(raw, _SESSION, session)
+    adapter = session.adapter
     dumped = adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
     types = tuple(adapter.types or ())
     for _ in range(2):
-        name = _name(raw, text, types)
+        name = session.prepared.get((text, types)) or _prepare(raw, session, text, types)
         result = raw.pgconn.exec_prepared(name, dumped, adapter.formats)  # type: ignore[arg-type]  # its stub forgets NULL
+        if result.status == ExecStatus.TUPLES_OK:
+            adapter.set_pgresult(result)
+            return adapter.load_row(0, tuple) if result.ntuples else None
         if result.error_field(DiagnosticField.SQLSTATE) != _NOT_PREPARED:
             break
-        _prepared.pop(
-            raw, None
-        )  # the driver had the server forget every statement, as it does after a rollback
-    _checked(raw, result, ExecStatus.TUPLES_OK)
-    adapter.set_pgresult(result)
-    return adapter.load_row(0, tuple) if result.ntuples else None
+        session.prepared.clear()  # the driver had the server forget every statement, as it does after a rollback
+    raise _fault(raw, result)
 
 
-def _name(raw: Connection, text: bytes, types: tuple[int, ...]) -> bytes:
-    """Under which name the statement is prepared on this connection; prepares it where it is not."""
-    known = _prepared.setdefault(raw, {})
-    name = known.get((text, types))
-    if name is None:
-        name = b"ecard_%d" % len(known)
-        _checked(raw, raw.pgconn.prepare(name, text, types), ExecStatus.COMMAND_OK)
-        known[text, types] = name
+def _prepare(raw: Connection, session: _Session, text: bytes, types: tuple[int, ...]) -> bytes:
+    """Prepare a statement for these types of parameters; returns its name."""
+    name = b"ecard_%d" % len(session.prepared)
+    result = raw.pgconn.prepare(name, text, types)
+    if result.status != ExecStatus.COMMAND_OK:
+        raise _fault(raw, result)
+    session.prepared[text, types] = name
     return name
 
 
-def _checked(raw: Connection, result: PGresult, wanted: ExecStatus) -> None:
-    """Raise what a cursor would have raised."""
-    if result.status == wanted:
-        return
+def _fault(raw: Connection, result: PGresult) -> psycopg.Error:
+    """What a cursor would have raised."""
     if raw.pgconn.status == ConnStatus.BAD:
-        raise psycopg.OperationalError(raw.pgconn.get_error_message() or "the connection is lost")
-    raise psycopg.errors.error_from_result(result)
+        return psycopg.OperationalError(raw.pgconn.get_error_message() or "the connection is lost")
+    return psycopg.errors.error_from_result(result)
 
 
 @lru_cache(maxsize=64)
