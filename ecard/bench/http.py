@@ -47,11 +47,11 @@ class HttpFailed(Exception):
 
 @contextmanager
 def server() -> Iterator[int]:
-    """Run the site on the measured database; yields its port. Two workers, because two cores is what we measure on."""
+    """Run the site on the measured database; yields its port. A worker more than cores, each with one connection."""
     port = free_port()
     command = [
         *("granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", str(os.cpu_count() or 1), "--blocking-threads", "2", "--log-level", "error"),
+        *("--workers", str((os.cpu_count() or 1) + 1), "--blocking-threads", "1", "--log-level", "error"),
         "ecard.wsgi:application",
     ]
     environment = os.environ | {"DATABASE_URL": _url(), "SITE_URL": f"http://127.0.0.1:{port}"}
