@@ -127,6 +127,7 @@ def test_the_alarm_is_raised_once_a_day_until_the_hole_is_filled(journal, server
     journal.upload(records[0], records[2])
     for night in range(1, 4):
         holes.alarm(now=server.now + night * DAY - timedelta(minutes=night - 1))
+        assert len(gap_alarms()) == night
         holes.alarm(now=server.now + night * DAY + timedelta(minutes=30))
         assert len(gap_alarms()) == night
     journal.upload(records[1])
