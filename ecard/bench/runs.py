@@ -21,8 +21,8 @@ from django.db import connections
 Work = Callable[[], None]
 Prepare = Callable[[int, int], Work]
 """(client, of how many) → one operation, ready to be repeated."""
-PROCESSES = 2 * (os.cpu_count() or 1)
-LANES = 2 * PROCESSES
+PROCESSES = os.cpu_count() or 1
+LANES = 4 * PROCESSES
 """How many operations are under way at once where clients share the connections of a server."""
 
 
