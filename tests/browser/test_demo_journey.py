@@ -92,6 +92,20 @@ def till(stage, context):
 
 
 @pytest.fixture
+def reader(stage, context):
+    """The desk's reader with its own face: cards are put on it there."""
+    port = free_port()
+    stage.enrol_desk()
+    program = stage.start(stage.desk_command("--ui", f"127.0.0.1:{port}"))
+    page = context.new_page()
+    page.goto(_once_there(f"http://127.0.0.1:{port}/", page))
+    yield page
+    page.close()
+    program.terminate()
+    program.wait(SOON_S)
+
+
+@pytest.fixture
 def portal(page, live_server):
     """Sign in as a holder of the demo and come to the overview."""
     page.set_viewport_size(PORTAL_WINDOW)
@@ -201,6 +215,55 @@ def test_the_stories_of_the_guide_look_as_told(till, portal, shot, page, live_se
     _sign_in_as(page, live_server, "admin", to="/admin/transactions/entry/?q=10088")
     expect(page.locator("#result_list")).to_contain_text("-1.30")
     shot(page, "admin-entries")
+
+
+def test_six_silent_days_from_the_till_to_the_desk_to_the_statement(
+    till, reader, portal, page, shot, live_server
+):
+    """指南 L103-111: levelled, uploaded late, deducted twice, frozen; then refunded, unfrozen, and it pays again."""
+    till.key("1.00")
+    till.put("10090")
+    till.shows("E 04")
+
+    portal("10090")
+    expect(page.get_by_role("heading", name="账户和卡片已冻结")).to_be_visible()
+    shot(page, "portal-late")
+    page.get_by_role("link", name="流水", exact=True).click()
+    lines = page.get_by_role("region", name="流水").get_by_role("table")
+    expect(lines.get_by_text("平账").first).to_be_visible()
+    expect(lines.get_by_text("脱机消费").first).to_be_visible()
+
+    staff.make_staff()
+    page.set_viewport_size(OFFICE_WINDOW)
+    _sign_in_as(page, live_server, "zhuguan", to="/counter/cases/")
+    page.get_by_role("link", name="重复扣款 10090").click()
+    case = page.url
+    page.get_by_role("link", name="退还重复扣款 ¥23.40").click()
+    page.get_by_label("理由").fill("07 号机静默六天后才上传，平账时已扣过")
+    page.get_by_role("button", name="确认退还重复扣款").click()
+    expect(page.get_by_text("已执行")).to_be_visible()
+
+    page.goto(case)
+    page.get_by_role("button", name="在此柜台工作").click()
+    page.get_by_role("button", name="读卡", exact=True).click()
+    reader.locator("#find").fill("10090")
+    reader.locator("[data-card='10090']").click()
+    expect(page.get_by_role("link", name="解冻")).to_be_visible(timeout=SOON_S * 1000)
+    page.get_by_role("link", name="解冻").click()
+    page.get_by_label("理由").fill("卡在读卡器上，卡库一致")
+    page.get_by_role("button", name="确认解冻").click()
+    expect(page.get_by_text("已执行")).to_be_visible()
+
+    till.key("1.00")
+    till.put("10090")
+    till.shows("40.20", "消费 1.00")
+    page.set_viewport_size(PORTAL_WINDOW)
+    portal("10090")
+    _until(page, page.get_by_text("卡片余额").locator("xpath=following-sibling::dd[contains(., '40.20')]"))
+    expect(page.get_by_role("heading", name="账户和卡片已冻结")).to_have_count(0)
+    page.get_by_role("link", name="流水", exact=True).click()
+    expect(lines.get_by_text("退还").first).to_be_visible()
+    shot(page, "portal-refunded")
 
 
 def _sign_in_as(page, live_server, username: str, *, to: str) -> None:
