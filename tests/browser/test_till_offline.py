@@ -6,6 +6,7 @@ The picture goes to docs/images when ECARD_SCREENSHOTS=1.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from terminals.device.station import Parts, Station
 from terminals.device.store import Store
 from terminals.device.ui import Page
 from tests.till.university import Served, University
+
+SOON_S = 10.0
 
 
 @pytest.fixture
@@ -86,7 +89,13 @@ def test_the_page_says_that_the_till_sells_offline_and_what_waits(face, universi
 def test_the_page_says_why_nothing_is_sold(face, university):
     university.offline = False
     face.locator("#network").uncheck()
+    expect(face.locator("#line")).to_be_visible()
+    told = university.calls.count("heartbeat")
     face.locator("#network").check()
+    deadline = time.monotonic() + SOON_S
+    while university.calls.count("heartbeat") == told and time.monotonic() < deadline:
+        face.wait_for_timeout(50)  # the next heartbeat tells the till that it may not
+    expect(face.locator("#line2")).to_have_text("7号 在线")
     face.locator("#network").uncheck()
 
     expect(face.locator("#line")).to_have_text("停止消费：通讯中断 不能消费。0 笔未传。")
