@@ -22,6 +22,7 @@ from terminals.messages.wire import (
     SightingRequest,
     TapAnswer,
     VoidRequest,
+    content_hash,
 )
 from terminals.models import TerminalContact
 from tests.campus import KEYS, make_person
@@ -267,6 +268,16 @@ def test_a_plain_purchase_takes_one_round_trip_with_the_contact_in_it(box, perso
     assert ["terminals_advance(" in text for text in round_trips] == [True]
     assert TerminalContact.objects.get(terminal_id=box.id).last_seq == box.seq
     assert reply.body["recorded"] == [[JOURNAL, 1]]
+
+
+def test_the_short_hash_of_a_purchase_is_the_hash_of_its_message(box, person):
+    """It is written out for speed; an upload of the same key is compared with it."""
+    _, raw = read(person)
+    message = DebitRequest(
+        JOURNAL, 7, raw, 5_50, box.server.now_ms, "940516", (OutcomeReport(JOURNAL, 6, "written"),)
+    )
+
+    assert message.content_hash() == content_hash(message.to_json())
 
 
 def test_any_other_purchase_takes_two(box, person, round_trips):
