@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from accounts.kinds import OperatorRole
 from accounts.wiring import now
 from counter.access import StaffRequest, ends_at, is_extendable
+from counter.menu import tabs_for
 from reconciliation import rulings
 
 ACTS = (OperatorRole.CLERK, OperatorRole.SUPERVISOR)
@@ -22,7 +24,7 @@ def staff_page(
 ) -> HttpResponse:
     """Render a staff page: who is here, how long the session lasts, how much waits for a second person."""
     person = request.officer
-    frame = {
+    frame: dict[str, Any] = {
         "officer": person,
         "acts": person.role in ACTS,
         "waiting_count": rulings.waiting_count(person.campus_id),
@@ -30,4 +32,5 @@ def staff_page(
         "extendable": is_extendable(request),
         "new_key": uuid4(),
     }
+    frame["tabs"] = [(reverse(tab.url), tab, frame.get(tab.counts)) for tab in tabs_for(person.role)]
     return render(request, template, frame | dict(context), status=status)

@@ -28,4 +28,11 @@ urlpatterns = [
     path("decisions/<int:decision_id>/withdraw/", decisions.withdraw, name="withdraw"),
     path("decisions/<int:decision_id>/carry-out/", decisions.carry_out, name="carry_out"),
     path("", include("counter.jobs")),
+    path("", include("counter.people.urls")),
+    path("", include("counter.cards.urls")),
+    path("", include("counter.roster.urls")),
+    path("", include("counter.cash.urls")),
+    path("", include("counter.oversight.urls")),
+    path("", include("counter.office.urls")),
+    path("", include("counter.care.urls")),
 ]

@@ -7,6 +7,9 @@ other, GET first.
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+
 WHO = (
     "anonymous",
     "holder",
@@ -138,10 +141,17 @@ enrol                   POST  400 - - - - - - - - - - -
 """
 
 
+def parts() -> list:
+    """The areas of the counter keep their rows beside this file, in ``matrix_<area>.py``: ``ROWS`` as here, and
+    ``world()``, which makes what their addresses name and returns {name in the address: value}."""
+    found = sorted(path.stem for path in Path(__file__).parent.glob("matrix_*.py"))
+    return [import_module(f"tests.counter.{name}") for name in found]
+
+
 def expected() -> dict[tuple[str, str], dict[str, str]]:
     """(name, method) → who → word."""
     table: dict[tuple[str, str], dict[str, str]] = {}
-    for line in MATRIX.splitlines():
+    for line in "\n".join([MATRIX, *(part.ROWS for part in parts())]).splitlines():
         words = line.split()
         if not words or words[0] == "#":
             continue

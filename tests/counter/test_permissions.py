@@ -22,7 +22,7 @@ from accounts.models import AuditEvent, Operator, OperatorRole
 from reconciliation.models import CaseNote, Decision, DecisionResult, Ruling
 from terminals.models import CardJob
 from tests import faults
-from tests.counter.matrix import WHO, expected
+from tests.counter.matrix import WHO, expected, parts
 from tests.reconciliation import desk
 from tests.reconciliation.books import Book, campus
 from transactions.models import Entry
@@ -86,7 +86,8 @@ def world(db):
         id=uuid.uuid4(), kind="read", desk=desk.desk_terminal(), ordered_by="operator:1", ordered_role="clerk",
         ordered_channel="counter", ordered_at=moment, expires_at=moment + timezone.timedelta(minutes=3),
     )  # fmt: skip
-    return {
+    named = {name: value for part in parts() for name, value in part.world().items()}
+    return named | {
         "case_id": case.pk,
         "decision_id": decision.pk,
         "job_id": job.pk,

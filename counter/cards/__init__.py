@@ -1,0 +1,1 @@
+"""Cards: issue, replace, extend, take back; accounts opened and closed."""

@@ -1,0 +1,1 @@
+"""What holders complain of and what is found: disputes, found cards."""

@@ -1,0 +1,1 @@
+"""The cashier: shift, top-up, receipt, closing."""

@@ -1,0 +1,36 @@
+"""The tabs of the staff pages: who sees which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.kinds import OperatorRole
+
+_DESK = (OperatorRole.CLERK, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab. ``counts`` names a number of the frame (``counter.pages``) shown beside the word."""
+
+    url: str
+    label: str | Promise
+    icon: str
+    roles: Sequence[OperatorRole]
+    counts: str = ""
+
+
+TABS = (
+    Tab("counter:cases", _("待处理"), "list", _DESK),
+    Tab("counter:decisions", pgettext_lazy("tab", "复核"), "check", _DESK, counts="waiting_count"),
+)
+
+
+def tabs_for(role: OperatorRole) -> list[Tab]:
+    """What this operator may open, in the order of ``TABS``."""
+    return [tab for tab in TABS if role in tab.roles]

@@ -1,0 +1,1 @@
+"""Administration: policy values, places, terminals, merchants, jobs."""

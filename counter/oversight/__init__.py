@@ -1,0 +1,1 @@
+"""Second persons and lookers-on: approvals, operators, audit, access records."""
