@@ -14,11 +14,16 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import policies
 from accounts.keys import Secrets
+from accounts.options import Options
+from accounts.policies import Shelf
 from accounts.services.throttle import SHANGHAI
+from purse.policy import Policy
 
 _STARTED_S = time.monotonic()
 _pretended: list[datetime] = []
+_shelf = Shelf(policies.read)
 
 
 @cache
@@ -50,6 +55,29 @@ def pretend(moment: datetime | None) -> None:
     if not settings.DEMO:
         raise RuntimeError("the clock of a real installation is not turned")
     _pretended[:] = [] if moment is None else [moment]
+
+
+def policy() -> Policy:
+    """The bounds in force at this moment.
+
+    The changes are read every few seconds and process, never for a single sale; each takes effect at its very moment.
+    """
+    return _shelf.in_force(now(), monotonic_s=time.monotonic()).policy
+
+
+def options() -> Options:
+    """The university's fees, waiting times and words in force at this moment; read as ``policy`` is."""
+    return _shelf.in_force(now(), monotonic_s=time.monotonic()).options
+
+
+def widest_policy() -> Policy:
+    """The bounds as wide as they ever were, for verifying what was done under them."""
+    return policies.read().widest(until=now())
+
+
+def forget_policy() -> None:
+    """Read the changes anew at the next question: whoever has set a value sees it at once."""
+    _shelf.forget()
 
 
 def client_address(request: HttpRequest) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from purse.policy import Policy
+from accounts.wiring import options, policy
 
-
-def policy() -> Policy:
-    """The bounds in force."""
-    return Policy()
+__all__ = ["options", "policy"]

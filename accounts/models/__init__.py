@@ -2,13 +2,14 @@
 
 ``people``: who (Campus, Holder, Operator). ``standing``: Account, Card, LossReport. ``secrets``: passwords
 and the counters that protect them (Secret, Attempt, LoginRecord). ``audit``: who did what (AuditEvent), never
-changed.
+changed. ``policy``: the university's numbers from when on (PolicyChange, PolicyWithdrawal), never changed.
 """
 
 from __future__ import annotations
 
 from .audit import AuditEvent
 from .people import Campus, DocumentKind, Holder, HolderKind, Operator, OperatorRole
+from .policy import NOTICE, PolicyChange, PolicyWithdrawal
 from .secrets import Attempt, Budget, LoginRecord, Secret, SecretKind
 from .standing import (
     LIVE_CARD,
@@ -22,6 +23,7 @@ from .standing import (
 
 __all__ = [
     "LIVE_CARD",
+    "NOTICE",
     "Account",
     "AccountLife",
     "Attempt",
@@ -37,6 +39,8 @@ __all__ = [
     "LossReport",
     "Operator",
     "OperatorRole",
+    "PolicyChange",
+    "PolicyWithdrawal",
     "Secret",
     "SecretKind",
     "ServiceKind",

@@ -9,8 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.wiring import now
-from purse.policy import Policy
+from accounts.wiring import now, policy
 from reconciliation.services.reconcile import (
     AlreadyRunning,
     ClockWrong,
@@ -36,10 +35,10 @@ class Command(BaseCommand):
         try:
             refuse_wrong_clock(datetime.now(UTC))
             if not options["dry_run"]:
-                resume(policy=Policy(), now=now())
-                reconsider(policy=Policy(), now=now())
+                resume(policy=policy(), now=now())
+                reconsider(policy=policy(), now=now())
                 holes.alarm(now=now())
-            outcome = reconcile(RunOrder(now=now(), dry_run=options["dry_run"]))
+            outcome = reconcile(RunOrder(now=now(), policy=policy(), dry_run=options["dry_run"]))
         except (AlreadyRunning, ClockWrong) as refusal:
             raise CommandError(str(refusal)) from refusal
         if options["json"]:

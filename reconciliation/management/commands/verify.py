@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from purse.policy import Policy
+from accounts.wiring import widest_policy
 from reconciliation.services.verify import verify
 from reconciliation.wiring import day_keys
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, print, and exit with 1 if anything is broken."""
-        verdict = verify(policy=Policy(), keys=day_keys())
+        verdict = verify(policy=widest_policy(), keys=day_keys())
         if options["json"]:
             self.stdout.write(json.dumps(verdict.to_json(), ensure_ascii=False))
         else:
