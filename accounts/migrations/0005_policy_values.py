@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import django.db.models.deletion
 import django.db.models.expressions
@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
                     (
                         "effective_at__gte",
                         django.db.models.expressions.CombinedExpression(
-                            models.F("set_at"), "+", models.Value(datetime.timedelta(seconds=10))
+                            models.F("set_at"), "+", models.Value(dt.timedelta(seconds=10))
                         ),
                     )
                 ),
