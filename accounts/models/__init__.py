@@ -3,14 +3,20 @@
 ``people``: who (Campus, Holder, Operator). ``standing``: Account, Card, LossReport. ``secrets``: passwords
 and the counters that protect them (Secret, Attempt, LoginRecord). ``audit``: who did what (AuditEvent), never
 changed. ``policy``: the university's numbers from when on (PolicyChange, PolicyWithdrawal), never changed.
+``approvals``: what takes two people (Request …). ``sessions``: where the staff are signed in (StaffSession).
+``deeds``: what a desk did with an account and its card (CounterDeed). ``rights``: services granted (ServiceGrant).
 """
 
 from __future__ import annotations
 
-from .audit import AuditEvent
+from .approvals import Request, RequestNeeds, RequestResult, RequestRuling, RequestVerdict
+from .audit import AuditEvent, AuditSeal
+from .deeds import CounterDeed, DeedKind
 from .people import Campus, DocumentKind, Holder, HolderKind, Operator, OperatorRole
 from .policy import NOTICE, PolicyChange, PolicyWithdrawal
+from .rights import IDENTIFYING, Service, ServiceGrant
 from .secrets import Attempt, Budget, LoginRecord, Secret, SecretKind
+from .sessions import StaffSession
 from .standing import (
     LIVE_CARD,
     Account,
@@ -22,16 +28,20 @@ from .standing import (
 )
 
 __all__ = [
+    "IDENTIFYING",
     "LIVE_CARD",
     "NOTICE",
     "Account",
     "AccountLife",
     "Attempt",
     "AuditEvent",
+    "AuditSeal",
     "Budget",
     "Campus",
     "Card",
     "CardLife",
+    "CounterDeed",
+    "DeedKind",
     "DocumentKind",
     "Holder",
     "HolderKind",
@@ -41,7 +51,15 @@ __all__ = [
     "OperatorRole",
     "PolicyChange",
     "PolicyWithdrawal",
+    "Request",
+    "RequestNeeds",
+    "RequestResult",
+    "RequestRuling",
+    "RequestVerdict",
     "Secret",
     "SecretKind",
+    "Service",
+    "ServiceGrant",
     "ServiceKind",
+    "StaffSession",
 ]

@@ -41,3 +41,34 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%F %T} {self.action}"
+
+
+class AuditSeal(models.Model):
+    """What a stretch of the audit came to when it was sealed: HMAC over the seal before and every row of it.
+
+    Made by ``close_day``; ``verify`` computes it again. The head, copied off the machine, tells of a database that was
+    put back or rewritten as a whole.
+    """
+
+    day = models.DateField()
+    """The day in Shanghai on which it was sealed; goes into the digest."""
+    sealed_at = models.DateTimeField()
+    last_id = models.BigIntegerField(unique=True)
+    """The newest row it covers; it begins behind the last row of the seal before."""
+    events = models.BigIntegerField()
+    key_mark = models.BinaryField()
+    """By which the key is known again, so that another key is not taken for a forged row."""
+    previous = models.BinaryField()
+    digest = models.BinaryField()
+    tags = models.BinaryField()
+    """Four bytes for each row, to find the one that changed."""
+
+    class Meta:
+        verbose_name = _("审计封签")
+        verbose_name_plural = _("审计封签")
+        constraints = [
+            models.CheckConstraint(name="audit_seal_has_rows", condition=models.Q(events__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} …{self.last_id}"

@@ -145,6 +145,8 @@ class Operator(AbstractBaseUser, PermissionsMixin):
     holder = models.ForeignKey(Holder, models.PROTECT, null=True, blank=True, related_name="operators")
     is_active = models.BooleanField(_("有效"), default=True, db_default=True)
     is_staff = models.BooleanField(_("可进管理后台"), default=False, db_default=False)
+    must_change_password = models.BooleanField(_("须改密码"), default=False, db_default=False)
+    """The password was given by an administrator; nothing else is possible before it is changed."""
     created_at = models.DateTimeField(db_default=Now())
 
     USERNAME_FIELD = "username"
