@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from accounts.models import DocumentKind, OperatorRole, SecretKind
+from accounts.papers import PaperKind
 
 
 class Channel(StrEnum):
@@ -83,17 +84,26 @@ class AtCounter:
     """Served by a clerk or supervisor at a center desk who has seen a document (guide L141, L145)."""
 
     actor: Actor
-    document: DocumentKind
+    document: DocumentKind | PaperKind
     card_on_reader: bool = False
     """Whether the desk reader shows *that* card of the account."""
     own_holder_id: int | None = None
     """The clerk's own holder row, if any: nobody serves himself."""
+    document_note: str = ""
+    """How the document was checked, for the audit (``services.papers``); empty where none was asked for."""
 
     def __post_init__(self) -> None:
         if self.actor.channel is not Channel.COUNTER:
             raise WrongDoor(f"{self.actor.channel} is not the counter")
         if self.actor.role not in {OperatorRole.CLERK, OperatorRole.SUPERVISOR}:
             raise WrongDoor(f"{self.actor.role} does not serve at the counter")
+
+    @property
+    def noted(self) -> dict[str, str]:
+        """What the audit keeps of the document: its kind, and whether the register agreed. Never an identity number."""
+        if not self.document_note:
+            return {}
+        return {"document": self.document.value, "document_check": self.document_note}
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class AccountOverview:
     default_passwords: frozenset[SecretKind]
     query_changed_at: datetime | None
     """When the query password was last set; older sessions are over."""
+    holder_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,16 @@ def account_overview(account_id: int, *, today: date) -> AccountOverview:
         card=None if card is None else card_facts(card),
         default_passwords=frozenset(SecretKind(kind) for kind, kept in secrets.items() if kept.is_default),
         query_changed_at=query.changed_at if query else None,
+        holder_id=account.holder_id,
     )
+
+
+def find_overview(account_id: int, *, today: date) -> AccountOverview | None:
+    """The overview of one account, or None where there is none."""
+    try:
+        return account_overview(account_id, today=today)
+    except Account.DoesNotExist:
+        return None
 
 
 def holder_facts(holder: Holder) -> HolderFacts:

@@ -26,6 +26,7 @@ class Tab:
 
 
 TABS = (
+    Tab("counter:accounts", _("持卡人"), "search", _DESK),
     Tab("counter:cases", _("待处理"), "list", _DESK),
     Tab("counter:decisions", pgettext_lazy("tab", "复核"), "check", _DESK, counts="waiting_count"),
 )

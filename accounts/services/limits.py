@@ -34,4 +34,6 @@ def change_limit(
         raise NotAllowed(Reason.ACCOUNT_FROZEN)
     if not 0 <= limit_fen <= policy.max_limit_fen:
         raise NotAllowed(Reason.LIMIT_RANGE)
-    change_account(account, "account.change_limit", {"daily_limit_fen": limit_fen}, by=By(door.actor, now))
+    noted = door.noted if isinstance(door, AtCounter) else {}
+    by = By(door.actor, now, noted=noted)
+    change_account(account, "account.change_limit", {"daily_limit_fen": limit_fen}, by=by)

@@ -177,7 +177,8 @@ def change_pin(
     if throttle.reserve_spare(account_id, budget, now=now):
         _refuse_other(account_id, kind, new, secrets)
     actor = Actor.holder(account.holder.uid, channel=source.channel, place=source.name)
-    _store(account_id, kind, new, deed="secret.change", actor=actor, now=now, secrets=secrets)
+    deed = audit.Deed("secret.change", "secret", f"{account_id}/{kind}")
+    _store(account_id, kind, new, deed=deed, actor=actor, now=now, secrets=secrets)
     throttle.release_change(account_id)
     return replace(verdict, is_default=False)
 
@@ -205,7 +206,8 @@ def set_pin(
     _refuse_weak(account, new, secrets)
     _refuse_other(account_id, kind, new, secrets)
     with transaction.atomic():
-        _store(account_id, kind, new, deed="secret.set", actor=door.actor, now=now, secrets=secrets)
+        deed = audit.Deed("secret.set", "secret", f"{account_id}/{kind}", after=door.noted)
+        _store(account_id, kind, new, deed=deed, actor=door.actor, now=now, secrets=secrets)
         throttle.reset(account_id, _budgets_of(kind), door=door, now=now)
 
 
@@ -220,7 +222,9 @@ def reset_to_initial(
     account = _account(account_id)
     refuse_own(account, door)
     slip = give_initial(account, kind, now=now, secrets=secrets)
-    deed = audit.Deed("secret.reset", "secret", f"{account_id}/{kind}", after={"is_default": True})
+    deed = audit.Deed(
+        "secret.reset", "secret", f"{account_id}/{kind}", after={"is_default": True, **door.noted}
+    )
     audit.record(deed, actor=door.actor, now=now)
     throttle.reset(account_id, _budgets_of(kind), door=door, now=now)
     return slip
@@ -310,7 +314,14 @@ def _secret(account_id: int | None, kind: SecretKind) -> Secret | None:
 
 @transaction.atomic
 def _store(
-    account_id: int, kind: SecretKind, pin: str, *, deed: str, actor: Actor, now: datetime, secrets: Secrets
+    account_id: int,
+    kind: SecretKind,
+    pin: str,
+    *,
+    deed: audit.Deed,
+    actor: Actor,
+    now: datetime,
+    secrets: Secrets,
 ) -> None:
     pin_hash = hash_pin(pin, kind=kind, account_id=account_id, secrets=secrets)
     Secret.objects.update_or_create(
@@ -318,7 +329,7 @@ def _store(
         kind=kind,
         defaults={"pin_hash": pin_hash, "is_default": False, "changed_at": now},
     )
-    note = audit.Deed(deed, "secret", f"{account_id}/{kind}", after={"is_default": False})
+    note = replace(deed, after={"is_default": False, **deed.after})
     audit.record(note, actor=actor, now=now)
 
 

@@ -7,7 +7,7 @@ one to ``version`` in the same transaction, so a debit that looked before and wr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -20,11 +20,12 @@ from accounts.services import audit
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who changes, when and why."""
+    """Who changes, when and why. ``noted``: what else the audit keeps, such as the document seen (``AtCounter.noted``)."""
 
     actor: Actor
     now: datetime
     reason: str = ""
+    noted: Mapping[str, str] = field(default_factory=dict)
 
 
 def lock(account_id: int) -> Account:
@@ -60,7 +61,8 @@ def change_card(card: Card, action: str, fields: Mapping[str, Any], *, by: By) -
 def _record(
     action: str, kind: str, row_id: int, before: Mapping[str, Any], after: Mapping[str, Any], by: By
 ) -> None:
-    deed = audit.Deed(action, kind, row_id, before=_plain(before), after=_plain(after), reason=by.reason)
+    after = {**_plain(after), **by.noted}
+    deed = audit.Deed(action, kind, row_id, before=_plain(before), after=after, reason=by.reason)
     audit.record(deed, actor=by.actor, now=by.now)
 
 

@@ -47,13 +47,17 @@ class KeyReused(Exception):
 
 
 @transaction.atomic(durable=True)
-def report_lost(account_id: int, *, key: UUID, actor: Actor, now: datetime) -> LossReport:
+def report_lost(
+    account_id: int, *, key: UUID, actor: Actor, now: datetime, door: AtCounter | None = None
+) -> LossReport:
     """Mark the holder's card as lost and give a reference number. Online tills refuse it from now on.
 
-    Safe to repeat: the same key returns the same report. A card already lost is reported as such, with the
-    time. Raises ``NotAllowed`` (no card, account ended) and ``KeyReused``.
+    ``door`` at a counter, where a document is seen (guide L141). Safe to repeat: the same key returns the same
+    report. A card already lost is reported as such, with the time. Raises ``NotAllowed`` (no card, account ended) and ``KeyReused``.
     """
     account = lock(account_id)
+    if door is not None:
+        refuse_own(account, door)
     known = LossReport.objects.filter(key=key).first()
     if known is not None:
         if known.account_id != account_id:
@@ -66,7 +70,8 @@ def report_lost(account_id: int, *, key: UUID, actor: Actor, now: datetime) -> L
         raise NotAllowed(Reason.NO_CARD)
     since = card.lost_at
     if since is None:
-        change_card(card, "card.report_lost", {"lost": True, "lost_at": now}, by=By(actor, now))
+        by = By(actor, now, noted=door.noted if door else {})
+        change_card(card, "card.report_lost", {"lost": True, "lost_at": now}, by=by)
     report = LossReport(
         key=key,
         reference=_reference(now),
@@ -96,7 +101,9 @@ def lift_loss(account_id: int, *, door: AtCounter | AtLoadKiosk, now: datetime) 
         raise NotAllowed(Reason.NOT_LOST)
     if card.life not in LIVE_CARD:
         raise NotAllowed(Reason.CARD_ENDED)
-    change_card(card, "card.lift_loss", {"lost": False, "lost_at": None}, by=By(door.actor, now))
+    noted = door.noted if isinstance(door, AtCounter) else {}
+    by = By(door.actor, now, noted=noted)
+    change_card(card, "card.lift_loss", {"lost": False, "lost_at": None}, by=by)
     return card
 
 

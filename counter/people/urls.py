@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from counter.people.views import account, search
+
+urlpatterns = [
+    path("accounts/", search.accounts, name="accounts"),
+    path("accounts/<int:account_id>/", account.account, name="account"),
+]
