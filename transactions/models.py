@@ -9,6 +9,41 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from transactions.models_cash import (
+    Drawer,
+    Receipt,
+    ReceiptCopy,
+    ReceiptKind,
+    ReceiptSeries,
+    Shift,
+    TopUpSlip,
+)
+
+__all__ = [
+    "SEQ_BITS",
+    "Answer",
+    "CardFinding",
+    "Contra",
+    "Drawer",
+    "Entry",
+    "EntryKind",
+    "Merchant",
+    "MerchantCategory",
+    "Mode",
+    "OfflineTrace",
+    "OutcomeNote",
+    "Receipt",
+    "ReceiptCopy",
+    "ReceiptKind",
+    "ReceiptSeries",
+    "Refund",
+    "Reversal",
+    "Shift",
+    "ShutDay",
+    "TopUpSlip",
+    "entry_id",
+]
+
 SEQ_BITS = 32
 
 
@@ -28,6 +63,8 @@ class EntryKind(models.TextChoices):
     OPENING = "opening", _("期初")
     ADJUSTMENT = "adjustment", _("调账")
     REVERSAL = "reversal", _("冲正")
+    DEPOSIT = "deposit", _("押金")
+    PAYOUT = "payout", _("付现")
 
 
 class Contra(models.TextChoices):
@@ -41,6 +78,7 @@ class Contra(models.TextChoices):
     LEVELLING = "levelling", _("平账过渡")
     FEE = "fee", _("费用")
     OPENING = "opening", _("期初")
+    DEPOSIT = "deposit", _("押金")
 
 
 class Mode(models.TextChoices):

@@ -11,7 +11,7 @@ from accounts.actors import Actor
 from accounts.models import Operator, OperatorRole
 from reconciliation.models import Case, DecisionAction
 from reconciliation.services import decisions, remedies
-from reconciliation.services.decisions import Hand, Wish
+from reconciliation.services.decisions import Wish
 from tests.campus import NOON, POLICY, Counter, Person, book, make_person
 from tests.faultruns.scenes import SCENES, Money, Scene, read, scene, torn, upload
 from transactions.models import Contra, EntryKind, entry_id
@@ -114,7 +114,7 @@ def a_reversed_credit() -> Scene:
 
 # ---------------------------------------------------------------------------------- with the card on a desk's reader
 
-CASH = Source(EntryKind.TOP_UP, Contra.DRAWER, 1)
+CASH = Source(EntryKind.TOP_UP, Contra.DRAWER)
 
 
 def at_the_desk(person: Person, act: Callable[..., object], end: Money) -> Scene:

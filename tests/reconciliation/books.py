@@ -42,7 +42,7 @@ _SOURCES = {
     "purchase": ("merchant", 1, "online"),
     "offline_sale": ("merchant", 1, "offline"),
     "void": ("merchant", 1, "online"),
-    "top_up": ("drawer", 1, "online"),
+    "top_up": ("drawer", None, "online"),
     "bank_load": ("bank", 1, "online"),
     "subsidy": ("subsidy", None, "server"),
     "claim": ("none", None, "online"),
