@@ -84,6 +84,7 @@ ADVICE: dict[Mismatch, Words] = {
     Mismatch.FORK: _("同一序号出现两种内容，卡被复制过。作废换卡。"),
     Mismatch.ROLLBACK: _("卡上出现了比已确认更旧的内容，有人写回了旧数据。作废换卡。"),
     Mismatch.NEGATIVE: _("先处理其余差额；仍为负的部分向持卡人收取。"),
+    Mismatch.DISPUTE: _("持卡人对一笔流水有争议，退款的决定在等待办理；办完后争议自动办结。"),
 }
 
 

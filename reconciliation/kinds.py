@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from reconciliation.models import CaseState, DecisionAction, Mismatch, NoteKind, Proposal
+from reconciliation.models import (
+    CaseState,
+    DecisionAction,
+    DisputeEventKind,
+    DisputeKind,
+    DisputeState,
+    Mismatch,
+    NoteKind,
+    Proposal,
+)
 from reconciliation.models_desk import Needs, Verdict
 
-__all__ = ["CaseState", "DecisionAction", "Mismatch", "Needs", "NoteKind", "Proposal", "Verdict"]
+__all__ = [
+    "CaseState",
+    "DecisionAction",
+    "DisputeEventKind",
+    "DisputeKind",
+    "DisputeState",
+    "Mismatch",
+    "Needs",
+    "NoteKind",
+    "Proposal",
+    "Verdict",
+]

@@ -22,6 +22,8 @@ class Mismatch(models.TextChoices):
     FORK = "FORK", _("同号异文")
     ROLLBACK = "ROLLBACK", _("旧数据还原")
     NEGATIVE = "NEGATIVE", _("库为负数")
+    DISPUTE = "DISPUTE", _("持卡人争议")
+    """Not found by comparing: opened with the decision about a dispute, closed when that decision ends."""
 
 
 class Proposal(models.TextChoices):
@@ -34,6 +36,7 @@ class Proposal(models.TextChoices):
     KEEP_CARD = "keep_card", _("收回卡片，由主管核查；不得平账。")
     VOID_CARD = "void_card", _("作废卡片并换发新卡，由主管核查。")
     COLLECT = "collect", _("先处理其余差额，余下部分向持卡人收取。")
+    ANSWER = "answer", _("按争议核查的结果退款。")
 
 
 class CaseState(models.TextChoices):
@@ -197,6 +200,13 @@ class ReconcileRun(models.Model):
 
 from .models_days import DayClose  # noqa: E402
 from .models_desk import Decision, DecisionAction, DecisionResult, Ruling  # noqa: E402 - they point at Case
+from .models_disputes import (  # noqa: E402
+    Dispute,
+    DisputeEvent,
+    DisputeEventKind,
+    DisputeKind,
+    DisputeState,
+)
 
 __all__ = [
     "SAYS_WHY",
@@ -208,6 +218,11 @@ __all__ = [
     "Decision",
     "DecisionAction",
     "DecisionResult",
+    "Dispute",
+    "DisputeEvent",
+    "DisputeEventKind",
+    "DisputeKind",
+    "DisputeState",
     "Mismatch",
     "NoteKind",
     "Proposal",

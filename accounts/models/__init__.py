@@ -5,6 +5,7 @@ and the counters that protect them (Secret, Attempt, LoginRecord). ``audit``: wh
 changed. ``policy``: the university's numbers from when on (PolicyChange, PolicyWithdrawal), never changed.
 ``approvals``: what takes two people (Request …). ``sessions``: where the staff are signed in (StaffSession).
 ``deeds``: what a desk did with an account and its card (CounterDeed). ``rights``: services granted (ServiceGrant).
+``found``: lost cards and found ones (FoundCard, FoundEvent, LostPost, FinderReport). ``notices``: what holders are told.
 """
 
 from __future__ import annotations
@@ -12,6 +13,17 @@ from __future__ import annotations
 from .approvals import Request, RequestNeeds, RequestResult, RequestRuling, RequestVerdict
 from .audit import AuditEvent, AuditSeal
 from .deeds import CounterDeed, DeedKind
+from .found import (
+    FinderReport,
+    FoundCard,
+    FoundEvent,
+    FoundEventKind,
+    FoundHow,
+    FoundState,
+    LostPost,
+    PostState,
+)
+from .notices import Notice, NoticeKind
 from .people import Campus, DocumentKind, Holder, HolderKind, Operator, OperatorRole
 from .policy import NOTICE, PolicyChange, PolicyWithdrawal
 from .rights import IDENTIFYING, Service, ServiceGrant
@@ -43,14 +55,24 @@ __all__ = [
     "CounterDeed",
     "DeedKind",
     "DocumentKind",
+    "FinderReport",
+    "FoundCard",
+    "FoundEvent",
+    "FoundEventKind",
+    "FoundHow",
+    "FoundState",
     "Holder",
     "HolderKind",
     "LoginRecord",
     "LossReport",
+    "LostPost",
+    "Notice",
+    "NoticeKind",
     "Operator",
     "OperatorRole",
     "PolicyChange",
     "PolicyWithdrawal",
+    "PostState",
     "Request",
     "RequestNeeds",
     "RequestResult",

@@ -34,7 +34,11 @@ def changes(diagnoses: Iterable[Diagnosis], open_cases: Iterable[Case]) -> tuple
         for mismatch, diagnosis in found.items()
         if mismatch not in cases or _differs(cases[mismatch], diagnosis)
     ]
-    gone = [Change(case, None) for mismatch, case in cases.items() if mismatch not in found]
+    gone = [
+        Change(case, None)
+        for mismatch, case in cases.items()
+        if mismatch not in found and mismatch != Mismatch.DISPUTE  # that one ends with its decision
+    ]
     return (*wanted, *gone)
 
 

@@ -71,7 +71,9 @@ class Outcome:
             "compared": self.compared,
             "frozen": {reason.value: self.frozen[reason] for reason in _RULE_REASONS},
             "levelled": self.levelled,
-            "cases_opened": {mismatch.value: self.opened[mismatch] for mismatch in Mismatch},
+            "cases_opened": {
+                mismatch.value: self.opened[mismatch] for mismatch in Mismatch if mismatch != Mismatch.DISPUTE
+            },
         }
 
 
