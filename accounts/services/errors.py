@@ -27,6 +27,17 @@ class Reason(StrEnum):
     HAS_ACCOUNT = "has_account"
     NOT_ELIGIBLE = "not_eligible"
     LIMIT_RANGE = "limit_range"
+    NOT_ON_ROSTER = "not_on_roster"
+    WRONG_DOCUMENT = "wrong_document"
+    EXPIRY_NEEDED = "expiry_needed"
+    BAD_DAY = "bad_day"
+    AFTER_EXPIRY = "after_expiry"
+    NO_GRANT_NEEDED = "no_grant_needed"
+    NO_SERVICE = "no_service"
+    CARD_WAITING = "card_waiting"
+    CARD_EXPIRED = "card_expired"
+    ALREADY_PRINTED = "already_printed"
+    OWN_PASSWORDS = "own_passwords"
 
 
 _WORDS: dict[Reason, str | Promise] = {
@@ -46,6 +57,19 @@ _WORDS: dict[Reason, str | Promise] = {
     Reason.HAS_ACCOUNT: _("该人员已有账户"),
     Reason.NOT_ELIGIBLE: _("该人员不能办理正式卡"),
     Reason.LIMIT_RANGE: _("日限额超出允许范围"),
+    Reason.NOT_ON_ROSTER: _("名册中没有该学工号，不能办理正式卡；请先导入名册，或办理记名卡"),
+    Reason.WRONG_DOCUMENT: _(
+        "所查验的证件不能办理此项：教职工凭工作证或人事证明，学生凭学生证或本人身份证件"
+    ),
+    Reason.EXPIRY_NEEDED: _("记名卡和临时卡必须填写有效期"),
+    Reason.BAD_DAY: _("日期须在今天之后、五年之内"),
+    Reason.AFTER_EXPIRY: _("服务权限不能晚于卡的有效期"),
+    Reason.NO_GRANT_NEEDED: _("正式卡已开通全部服务，无需授权"),
+    Reason.NO_SERVICE: _("没有可授予或可收回的服务"),
+    Reason.CARD_WAITING: _("该账户已有一张卡等待制作或领取"),
+    Reason.CARD_EXPIRED: _("该卡已过期，请先办理延期"),
+    Reason.ALREADY_PRINTED: _("该密码单已经打印过，不能再看；需要时请重新生成"),
+    Reason.OWN_PASSWORDS: _("持卡人已自行设置密码，请到密码业务办理"),
 }
 
 
