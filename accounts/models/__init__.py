@@ -5,7 +5,7 @@ and the counters that protect them (Secret, Attempt, LoginRecord). ``audit``: wh
 changed. ``policy``: the university's numbers from when on (PolicyChange, PolicyWithdrawal), never changed.
 ``approvals``: what takes two people (Request …). ``sessions``: where the staff are signed in (StaffSession).
 ``deeds``: what a desk did with an account and its card (CounterDeed). ``rights``: services granted (ServiceGrant).
-``found``: lost cards and found ones (FoundCard, FoundEvent, LostPost, FinderReport). ``notices``: what holders are told.
+``found``: lost cards and found ones (FoundCard, FoundEvent, LostPost, FinderReport). ``notices``: holders are told.
 """
 
 from __future__ import annotations
