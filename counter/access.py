@@ -21,10 +21,9 @@ from django.views.decorators.cache import never_cache
 
 from accounts.actors import Actor, Channel
 from accounts.kinds import OperatorRole
-from accounts.services.operators import Officer, officer_of
+from accounts.services.operators import Hand, Officer, officer_of
 from accounts.wiring import client_address, now
 from purse.policy import Policy
-from reconciliation.services.decisions import Hand
 
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=10)

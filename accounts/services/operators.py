@@ -6,7 +6,7 @@ An ``Officer`` is read anew for every deed, so whoever is disabled or moved cann
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -19,6 +19,7 @@ from accounts.keys import Secrets
 from accounts.models import Attempt, Budget, Campus, Holder, Operator, OperatorRole
 from accounts.services import audit
 from accounts.services.throttle import Guess, Source
+from purse.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,19 @@ class NewOperator:
     name: str = ""
     school_no: str = ""
     back_office: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who acts: the operator, from which address, and when his one-time code was last right."""
+
+    operator_id: int
+    place: str
+    code_at: datetime
+
+    def is_fresh(self, *, now: datetime, policy: Policy) -> bool:
+        """Whether the code still speaks for a step that asks for one (security.md section 3, step-up)."""
+        return timedelta(0) <= now - self.code_at <= policy.step_up
 
 
 class NoSuchOperator(Exception):

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from accounts.actors import Actor
 from accounts.models import Operator
+from accounts.services.operators import Hand
 from purse.policy import Policy
 from reconciliation.models import Case, DecisionAction
 from reconciliation.models_desk import Needs
-from reconciliation.services.decisions import Hand, Wish, approve, decide, preview
+from reconciliation.services.decisions import Wish, approve, decide, preview
 from reconciliation.services.remedies import Refused
 from terminals.device import config as configuration
 from terminals.device.client import enrol

@@ -19,7 +19,7 @@ from accounts.actors import Actor, Channel
 from accounts.kinds import OperatorRole
 from accounts.models import Account
 from accounts.services import audit, rows
-from accounts.services.operators import NoSuchOperator, Officer, officer
+from accounts.services.operators import Hand, NoSuchOperator, Officer, officer
 from purse.policy import Policy
 from reconciliation import comparison
 from reconciliation.mismatch import diagnose
@@ -42,15 +42,6 @@ MAKERS = (OperatorRole.CLERK, OperatorRole.SUPERVISOR)
 CHECKERS = (OperatorRole.SUPERVISOR,)
 SAME_DAY = timedelta(hours=24)
 """What one person decided alone about an account within this time counts together, else a bound could be cut up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """Who acts: the operator, from which address, and when his one-time code was last right."""
-
-    operator_id: int
-    place: str
-    code_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +245,7 @@ def entitled(hand: Hand, case: Case, roles: Collection[OperatorRole]) -> Officer
 
 
 def _require_code(hand: Hand, *, now: datetime, policy: Policy) -> None:
-    if not timedelta(0) <= now - hand.code_at <= policy.step_up:
+    if not hand.is_fresh(now=now, policy=policy):
         raise Refused(Obstacle.CODE_TOO_OLD)
 
 

@@ -9,10 +9,10 @@ from django.db import transaction
 from accounts.actors import Actor, Channel
 from accounts.kinds import OperatorRole
 from accounts.services import audit
-from accounts.services.operators import Officer
+from accounts.services.operators import Hand, Officer
 from reconciliation.models import Case, CaseNote, CaseState, NoteKind
 from reconciliation.services import cases
-from reconciliation.services.decisions import CHECKERS, MAKERS, Hand, entitled
+from reconciliation.services.decisions import CHECKERS, MAKERS, entitled
 from reconciliation.services.remedies import Obstacle, Refused
 
 HOLD_MAX = timedelta(days=60)

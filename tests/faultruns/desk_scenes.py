@@ -9,6 +9,7 @@ from functools import partial
 
 from accounts.actors import Actor
 from accounts.models import Operator, OperatorRole
+from accounts.services.operators import Hand
 from reconciliation.models import Case, DecisionAction
 from reconciliation.services import decisions, remedies
 from reconciliation.services.decisions import Wish

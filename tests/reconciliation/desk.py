@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import AuditEvent, Holder, Operator, OperatorRole
+from accounts.services.operators import Hand
 from purse.policy import Policy
 from reconciliation.models import Case, CaseNote, Decision, DecisionAction, DecisionResult, Ruling
 from reconciliation.services import decisions
-from reconciliation.services.decisions import Hand, Wish
+from reconciliation.services.decisions import Wish
 from reconciliation.services.remedies import Obstacle, Refused, Target, make
 from terminals.models import CardJob, Terminal
 from tests.reconciliation.books import NOW, Book, campus
