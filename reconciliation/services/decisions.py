@@ -1,5 +1,8 @@
 """Who decides about a difference: one person below the bound, two above it, nobody about his own account.
 
+Any desk serves any holder; the decision belongs to the campus of the desk where it is made, and its second person
+answers for that campus (docs/decisions/0021).
+
 What was shown is fixed by its hash. Below the bound it is carried out at once, else it waits for a second person; in
 both cases it is worked out again under the account's lock, and only the same content is carried out, in one transaction
 with its record, the note on the case and the audit.
@@ -30,11 +33,12 @@ from reconciliation.models import (
     Decision,
     DecisionAction,
     DecisionResult,
+    DisputeEventKind,
     NoteKind,
     Ruling,
 )
 from reconciliation.models_desk import Needs, Verdict
-from reconciliation.services import cases
+from reconciliation.services import cases, dispute_events
 from reconciliation.services.errands import Errand, carry_out, is_on_reader
 from reconciliation.services.remedies import Obstacle, Plan, Refused, Target, make
 
@@ -79,7 +83,7 @@ def preview(
     maker = entitled(hand, case, MAKERS)
     _require_open(case, action)
     plan = make(action, Target(case.account_id, entry_seq))
-    return Preview(plan, _needs(maker, plan, case.account, now=now, policy=policy))
+    return Preview(plan, needs_of(maker, plan, case.account, now=now, policy=policy))
 
 
 @transaction.atomic(durable=True)
@@ -88,6 +92,11 @@ def decide(wish: Wish, *, hand: Hand, now: datetime, policy: Policy) -> Decision
 
     Raises ``Refused`` (nothing was written) and ``Case.DoesNotExist``.
     """
+    return decide_within(wish, hand=hand, now=now, policy=policy)
+
+
+def decide_within(wish: Wish, *, hand: Hand, now: datetime, policy: Policy) -> Decision:
+    """``decide``, as a part of a larger transaction that must not be committed when this raises."""
     case = _locked(wish.case_id)
     known = Decision.objects.filter(key=wish.key).first()
     if known is not None:
@@ -102,12 +111,12 @@ def decide(wish: Wish, *, hand: Hand, now: datetime, policy: Policy) -> Decision
     plan = make(wish.action, Target(case.account_id, wish.entry_seq))
     if plan.digest != wish.digest:
         raise Refused(Obstacle.CHANGED)
-    needs = _needs(maker, plan, case.account, now=now, policy=policy)
+    needs = needs_of(maker, plan, case.account, now=now, policy=policy)
     decision = Decision.objects.create(
         key=wish.key,
         case=case,
         account_id=case.account_id,
-        campus_id=case.campus_id,
+        campus_id=maker.campus_id or case.campus_id,
         action=wish.action,
         needs=needs,
         amount_fen=plan.amount_fen,
@@ -118,6 +127,7 @@ def decide(wish: Wish, *, hand: Hand, now: datetime, policy: Policy) -> Decision
         made_at=now,
     )
     _tell(decision, NoteKind.PROPOSED, "decision.make", _actor(maker, hand), now, wish.reason)
+    _follow(decision, DisputeEventKind.PROPOSED, maker, hand, now)
     if needs == Needs.ALONE:
         _do(decision, plan, maker, hand, wish.desk_id, now=now, policy=policy)
     return decision
@@ -132,7 +142,7 @@ def approve(
     When the facts have changed since, the decision ends and nothing is done. Raises ``Refused``.
     """
     decision, case = _decision(decision_id)
-    checker = entitled(hand, case, CHECKERS)
+    checker = _checker(hand, case, decision)
     _require_code(hand, now=now, policy=policy)
     if decision.maker_id == checker.id:
         raise Refused(Obstacle.SAME_PERSON)
@@ -184,7 +194,7 @@ def carry_out_approved(
 def refuse(decision_id: int, reason: str, *, hand: Hand, now: datetime) -> Decision:
     """Send it back as the second person, with a reason. Raises ``Refused``."""
     decision, case = _decision(decision_id)
-    checker = entitled(hand, case, CHECKERS)
+    checker = _checker(hand, case, decision)
     if decision.maker_id == checker.id:
         raise Refused(Obstacle.SAME_PERSON)
     if not reason.strip():
@@ -192,6 +202,7 @@ def refuse(decision_id: int, reason: str, *, hand: Hand, now: datetime) -> Decis
     _require_unfinished(decision)
     _rule(decision, checker, Verdict.REFUSED, now=now, reason=reason)
     _tell(decision, NoteKind.REFUSED, "decision.refuse", _actor(checker, hand), now, reason)
+    _follow(decision, DisputeEventKind.RETURNED, checker, hand, now)
     return decision
 
 
@@ -207,6 +218,7 @@ def withdraw(decision_id: int, *, hand: Hand, now: datetime) -> Decision:
         _require_unfinished(decision)
         _rule(decision, maker, Verdict.WITHDRAWN, now=now)
         _tell(decision, NoteKind.WITHDRAWN, "decision.withdraw", actor, now)
+        _follow(decision, DisputeEventKind.RETURNED, maker, hand, now)
     elif open_decisions(case.account_id).filter(pk=decision.pk).exists():
         _end(decision, maker, Obstacle.WITHDRAWN, actor=actor, now=now)
     else:
@@ -230,18 +242,24 @@ def _decision(decision_id: int) -> tuple[Decision, Case]:
 
 
 def entitled(hand: Hand, case: Case, roles: Collection[OperatorRole]) -> Officer:
-    """The operator, if he may act on this case at all: role, campus, not his own account (P3, P4, P5)."""
+    """The operator, if he may act on this case at all: role, not his own account (P4, P5); at any desk (L31, C14)."""
     try:
         acting = officer(hand.operator_id)
     except NoSuchOperator:
         raise Refused(Obstacle.NOT_ENTITLED) from None
     if acting.role not in roles:
         raise Refused(Obstacle.NOT_ENTITLED)
-    if not acting.serves(case.campus_id):
-        raise Refused(Obstacle.OTHER_CAMPUS)
     if acting.holder_id is not None and acting.holder_id == case.account.holder_id:
         raise Refused(Obstacle.OWN_ACCOUNT)
     return acting
+
+
+def _checker(hand: Hand, case: Case, decision: Decision) -> Officer:
+    """The second person: a supervisor who answers for the staff of the campus where it was decided (P3, E7)."""
+    checker = entitled(hand, case, CHECKERS)
+    if not checker.serves(decision.campus_id):
+        raise Refused(Obstacle.OTHER_CAMPUS)
+    return checker
 
 
 def _require_code(hand: Hand, *, now: datetime, policy: Policy) -> None:
@@ -268,7 +286,7 @@ def _same(known: Decision, wish: Wish, hand: Hand) -> Decision:
     return known
 
 
-def _needs(maker: Officer, plan: Plan, account: Account, *, now: datetime, policy: Policy) -> Needs:
+def needs_of(maker: Officer, plan: Plan, account: Account, *, now: datetime, policy: Policy) -> Needs:
     """Who must agree: by the amount, together with what nobody else saw; by role; by doubts about the card."""
     done = Decision.objects.filter(account=account, result__done=True)
     if plan.action is DecisionAction.UNFREEZE:
@@ -316,12 +334,14 @@ def _do(
     numbers = carry_out(plan, errand)
     DecisionResult.objects.create(decision=decision, done=True, numbers=numbers, by_id=acting.id, at=now)
     _tell(decision, NoteKind.CARRIED_OUT, "decision.carry_out", actor, now)
+    _follow(decision, DisputeEventKind.REFUNDED, acting, hand, now)
     _renew_cases(decision.account_id, actor=actor, now=now)
 
 
 def _end(decision: Decision, acting: Officer, why: Obstacle, *, actor: Actor, now: datetime) -> None:
     DecisionResult.objects.create(decision=decision, done=False, why=why.value, by_id=acting.id, at=now)
     _tell(decision, NoteKind.NOT_CARRIED_OUT, "decision.drop", actor, now, why.value)
+    dispute_events.follow(decision, DisputeEventKind.RETURNED, officer_id=acting.id, actor=actor, now=now)
 
 
 def _rule(decision: Decision, person: Officer, verdict: Verdict, *, now: datetime, reason: str = "") -> None:
@@ -350,6 +370,11 @@ def _tell(
         "needs": decision.needs,
     }
     audit.record(audit.Deed(action, "decision", decision.pk, after=after, reason=text), actor=actor, now=now)
+
+
+def _follow(decision: Decision, kind: DisputeEventKind, person: Officer, hand: Hand, now: datetime) -> None:
+    """The dispute behind the decision, if there is one, goes the same way."""
+    dispute_events.follow(decision, kind, officer_id=person.id, actor=_actor(person, hand), now=now)
 
 
 def _renew_cases(account_id: int, *, actor: Actor, now: datetime) -> None:
