@@ -2,15 +2,16 @@
 
 ``machines``: which terminals there are, and when each was last heard of. ``hotlist``: which cards offline tills refuse.
 ``uploads``: journal records as they came, and what became of them. ``jobs``: what a desk is asked to do with a card.
-``events``: what somebody should look at.
+``events``: what somebody should look at. ``places``: where people are served, and on which days not.
 """
 
 from __future__ import annotations
 
-from .events import BadSignature, SecurityEvent, SecurityEventKind
+from .events import BadSignature, GapRest, SecurityEvent, SecurityEventKind
 from .hotlist import Hotlist, HotlistEntry
 from .jobs import OPEN_STATES, CardJob, CardJobStep, JobKind, JobState
 from .machines import EnrolmentCode, Terminal, TerminalContact, TerminalKind
+from .places import DayKind, PlaceKind, ServicePoint, SpecialDay
 from .uploads import OPEN_VERDICT, Settled, UploadDecision, UploadedRecord, UploadVerdict
 
 __all__ = [
@@ -19,14 +20,19 @@ __all__ = [
     "BadSignature",
     "CardJob",
     "CardJobStep",
+    "DayKind",
     "EnrolmentCode",
+    "GapRest",
     "Hotlist",
     "HotlistEntry",
     "JobKind",
     "JobState",
+    "PlaceKind",
     "SecurityEvent",
     "SecurityEventKind",
+    "ServicePoint",
     "Settled",
+    "SpecialDay",
     "Terminal",
     "TerminalContact",
     "TerminalKind",

@@ -53,6 +53,33 @@ class SecurityEvent(models.Model):
         return f"{self.at:%F %T} {self.kind}"
 
 
+class GapRest(models.Model):
+    """A supervisor's word that the missing records of a journal will never come: burnt, stolen, wiped. Never changed.
+
+    The nightly alarm about that journal stays silent as long as no more than these are missing.
+    """
+
+    terminal = models.ForeignKey(Terminal, models.PROTECT, related_name="gap_rests", db_index=False)
+    journal = models.TextField()
+    missing = models.BigIntegerField()
+    """How many numbers were missing when it was said."""
+    rested_at = models.DateTimeField()
+    rested_by = models.TextField()
+    reason = models.TextField()
+
+    class Meta:
+        verbose_name = _("缺号确认")
+        verbose_name_plural = _("缺号确认")
+        constraints = [
+            models.CheckConstraint(name="gap_rest_says_why", condition=~Q(reason="")),
+            models.CheckConstraint(name="gap_rest_of_something", condition=Q(missing__gte=1)),
+        ]
+        indexes = [models.Index(name="gap_rest_of_journal", fields=["terminal", "journal", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.terminal_id} {self.journal[:8]} {self.missing}"
+
+
 class BadSignature(models.Model):
     """How many wrong signatures came in a terminal's name within the present minute; the fifth raises an alarm."""
 
