@@ -234,16 +234,19 @@ def _why_not_reverse(held: Held, entry: Entry, reason: str) -> Why | None:
 
 
 def _give_back(held: Held, entry: Entry) -> Move:
-    """The card has the sale, or an image that is under way may bring it there: the money waits for the next tap."""
-    account, fen = held.account, -entry.book_change_fen
-    sold_on = local_day(entry.occurred_at)
+    """The card has the sale, or an image that is under way may bring it there: the money waits for the next tap.
+
+    A fee counts for no day's limit, and one paid in cash came out of what waited.
+    """
+    account, fen = held.account, -(entry.book_change_fen + entry.unclaimed_change_fen)
+    counted = entry.kind != EntryKind.FEE and account.spent_on == local_day(entry.occurred_at)
     return Move(
         EntryKind.REVERSAL,
         entry.contra,
         unclaimed_fen=fen,
         contra_ref=entry.contra_ref,
         reverses=entry.id,
-        spent_fen=max(0, account.spent_fen - fen) if account.spent_on == sold_on else None,
+        spent_fen=max(0, account.spent_fen - fen) if counted else None,
     )
 
 
