@@ -25,8 +25,25 @@ from .found import (
 )
 from .notices import Notice, NoticeKind
 from .people import Campus, DocumentKind, Holder, HolderKind, Operator, OperatorRole
+from .photos import Photo, PhotoItem, PhotoUpload, PhotoVerdict
 from .policy import NOTICE, PolicyChange, PolicyWithdrawal
 from .rights import IDENTIFYING, Service, ServiceGrant
+from .roster import (
+    ROSTER_ENDED,
+    ROSTER_UNDER_WAY,
+    ClosingBatch,
+    ClosingItem,
+    ClosingResult,
+    ClosingState,
+    IssueBatch,
+    IssueItem,
+    RosterFile,
+    RosterMember,
+    RosterRow,
+    RosterScope,
+    RosterState,
+    RosterVerdict,
+)
 from .secrets import Attempt, Budget, LoginRecord, Secret, SecretKind
 from .sessions import StaffSession
 from .standing import (
@@ -43,6 +60,8 @@ __all__ = [
     "IDENTIFYING",
     "LIVE_CARD",
     "NOTICE",
+    "ROSTER_ENDED",
+    "ROSTER_UNDER_WAY",
     "Account",
     "AccountLife",
     "Attempt",
@@ -52,6 +71,10 @@ __all__ = [
     "Campus",
     "Card",
     "CardLife",
+    "ClosingBatch",
+    "ClosingItem",
+    "ClosingResult",
+    "ClosingState",
     "CounterDeed",
     "DeedKind",
     "DocumentKind",
@@ -63,6 +86,8 @@ __all__ = [
     "FoundState",
     "Holder",
     "HolderKind",
+    "IssueBatch",
+    "IssueItem",
     "LoginRecord",
     "LossReport",
     "LostPost",
@@ -70,6 +95,10 @@ __all__ = [
     "NoticeKind",
     "Operator",
     "OperatorRole",
+    "Photo",
+    "PhotoItem",
+    "PhotoUpload",
+    "PhotoVerdict",
     "PolicyChange",
     "PolicyWithdrawal",
     "PostState",
@@ -78,6 +107,12 @@ __all__ = [
     "RequestResult",
     "RequestRuling",
     "RequestVerdict",
+    "RosterFile",
+    "RosterMember",
+    "RosterRow",
+    "RosterScope",
+    "RosterState",
+    "RosterVerdict",
     "Secret",
     "SecretKind",
     "Service",
