@@ -18,11 +18,13 @@ from transactions.models_cash import (
     Shift,
     TopUpSlip,
 )
+from transactions.models_holds import CardHold
 
 __all__ = [
     "SEQ_BITS",
     "Answer",
     "CardFinding",
+    "CardHold",
     "Contra",
     "Drawer",
     "Entry",
@@ -65,6 +67,7 @@ class EntryKind(models.TextChoices):
     REVERSAL = "reversal", _("冲正")
     DEPOSIT = "deposit", _("押金")
     PAYOUT = "payout", _("付现")
+    HOLD = "hold", _("换卡预留")
 
 
 class Contra(models.TextChoices):
@@ -79,6 +82,7 @@ class Contra(models.TextChoices):
     FEE = "fee", _("费用")
     OPENING = "opening", _("期初")
     DEPOSIT = "deposit", _("押金")
+    HOLD = "hold", _("换卡预留")
 
 
 class Mode(models.TextChoices):
