@@ -41,7 +41,7 @@ GUARDS = [
             SELECT book_change_fen + unclaimed_change_fen INTO moved FROM transactions_entry
                 WHERE id = CASE TG_OP WHEN 'INSERT' THEN NEW.entry_id ELSE NEW.released_entry_id END
                     AND account_id = NEW.account_id AND kind = 'hold';
-            IF moved IS DISTINCT FROM CASE TG_OP WHEN 'INSERT' THEN -NEW.fen ELSE NEW.fen END THEN
+            IF moved IS DISTINCT FROM (CASE TG_OP WHEN 'INSERT' THEN -NEW.fen ELSE NEW.fen END) THEN
                 broken := 'hold_is_what_its_entry_moved';
             END IF;
         END IF;
