@@ -116,9 +116,9 @@ def _seen_by(viewer: Officer) -> QuerySet[Request]:
     found, admins = _all(), Q(needs=RequestNeeds.ADMIN)
     if viewer.role is OperatorRole.AUDITOR:
         return found
-    if viewer.role is OperatorRole.ADMIN:
-        return found.filter(admins)
     mine = Q(maker_id=viewer.id)
+    if viewer.role is OperatorRole.ADMIN:
+        return found.filter(admins | mine)
     if viewer.role not in (OperatorRole.CLERK, OperatorRole.SUPERVISOR):
         return found.filter(mine)
     here = Q() if viewer.campus_id is None else Q(campus_id=viewer.campus_id)

@@ -81,7 +81,8 @@ class Ask:
     """What is asked for. ``content``: JSON values, everything that the second person has to see and that is posted.
 
     ``needs`` is the least; an amount above the second level asks for a chief whatever it says. ``key`` comes with the
-    form. ``operator_id``: the member of staff whom it is about.
+    form. ``operator_id``: the member of staff whom it is about. ``campus_id``: where it takes effect, if that is not
+    where the maker stands.
     """
 
     key: UUID
@@ -92,6 +93,12 @@ class Ask:
     operator_id: int | None = None
     amount_fen: int = 0
     needs: RequestNeeds = RequestNeeds.SECOND
+    campus_id: int | None = None
+
+    @property
+    def is_of_the_office(self) -> bool:
+        """Whether it is about the system and no account: an administrator may ask a supervisor for it."""
+        return self.account_id is None and self.amount_fen == 0
 
 
 def canonical(content: Mapping[str, Any]) -> str:
@@ -119,10 +126,11 @@ def propose(
         return _same(known, ask, hand)
     maker = _officer(hand)
     needs = _needs(ask, now=now, policy=policy)
-    if maker.role not in MAKERS[needs]:
+    admin = maker.role is OperatorRole.ADMIN
+    if maker.role not in MAKERS[needs] and not (admin and ask.is_of_the_office):
         raise NotApproved(Why.NOT_ENTITLED)
     _refuse_oneself(maker, account, ask.operator_id)
-    if needs == RequestNeeds.ADMIN and not hand.is_fresh(now=now, policy=policy):
+    if admin and not hand.is_fresh(now=now, policy=policy):
         raise NotApproved(Why.CODE_TOO_OLD)
     if not ask.reason.strip():
         raise NotApproved(Why.NO_REASON)
@@ -131,7 +139,7 @@ def propose(
         kind=ask.kind,
         account=account,
         operator_id=ask.operator_id,
-        campus_id=_campus_of(maker, account, needs),
+        campus_id=ask.campus_id or _campus_of(maker, account, needs),
         needs=needs,
         amount_fen=ask.amount_fen,
         canonical=canonical(ask.content),
