@@ -6,6 +6,7 @@ changed. ``policy``: the university's numbers from when on (PolicyChange, Policy
 ``approvals``: what takes two people (Request …). ``sessions``: where the staff are signed in (StaffSession).
 ``deeds``: what a desk did with an account and its card (CounterDeed). ``rights``: services granted (ServiceGrant).
 ``found``: lost cards and found ones (FoundCard, FoundEvent, LostPost, FinderReport). ``notices``: holders are told.
+``pinpad``: passwords that a holder is asked to key at a desk (PadRequest).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .found import (
 from .notices import Notice, NoticeKind
 from .people import Campus, DocumentKind, Holder, HolderKind, Operator, OperatorRole
 from .photos import Photo, PhotoItem, PhotoUpload, PhotoVerdict
+from .pinpad import OPEN_PAD, PadRequest, PadState, PadTask
 from .policy import NOTICE, PolicyChange, PolicyWithdrawal
 from .rights import IDENTIFYING, Service, ServiceGrant
 from .roster import (
@@ -60,6 +62,7 @@ __all__ = [
     "IDENTIFYING",
     "LIVE_CARD",
     "NOTICE",
+    "OPEN_PAD",
     "ROSTER_ENDED",
     "ROSTER_UNDER_WAY",
     "Account",
@@ -95,6 +98,9 @@ __all__ = [
     "NoticeKind",
     "Operator",
     "OperatorRole",
+    "PadRequest",
+    "PadState",
+    "PadTask",
     "Photo",
     "PhotoItem",
     "PhotoUpload",

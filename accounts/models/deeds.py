@@ -28,6 +28,18 @@ class DeedKind(models.TextChoices):
     GIVE_UP_CLOSING = "give_up_closing", _("撤销销户")
     CLOSE = "close", _("销户退款")
     RELEASE = "release", _("解除预留")
+    LOSS = "loss", _("挂失")
+    LIFT_LOSS = "lift_loss", _("解挂")
+    FREEZE = "freeze", _("冻结")
+    LIMIT = "limit", _("修改日限额")
+    SET_PASSWORD = "set_password", _("设置密码")
+    RESET_PASSWORD = "reset_password", _("恢复初始密码")
+    SHOW_SLIP = "show_slip", _("显示初始密码")
+    UNLOCK = "unlock", _("解除密码锁定")
+    BIND = "bind", _("绑定银行卡")
+    CONFIRM_BINDING = "confirm_binding", _("确认银行卡签约")
+    UNBIND = "unbind", _("银行卡解约")
+    STATEMENT = "statement", _("打印流水")
 
 
 class CounterDeed(models.Model):

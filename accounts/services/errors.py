@@ -27,6 +27,11 @@ class Reason(StrEnum):
     HAS_ACCOUNT = "has_account"
     NOT_ELIGIBLE = "not_eligible"
     LIMIT_RANGE = "limit_range"
+    FROZEN_ALREADY = "frozen_already"
+    NO_INITIAL_PASSWORD = "no_initial_password"
+    PAD_IN_USE = "pad_in_use"
+    PAD_OVER = "pad_over"
+    PAD_TAKEN = "pad_taken"
     NOT_ON_ROSTER = "not_on_roster"
     WRONG_DOCUMENT = "wrong_document"
     EXPIRY_NEEDED = "expiry_needed"
@@ -57,6 +62,11 @@ _WORDS: dict[Reason, str | Promise] = {
     Reason.HAS_ACCOUNT: _("该人员已有账户"),
     Reason.NOT_ELIGIBLE: _("该人员不能办理正式卡"),
     Reason.LIMIT_RANGE: _("日限额超出允许范围"),
+    Reason.FROZEN_ALREADY: _("该账户已由工作人员冻结"),
+    Reason.NO_INITIAL_PASSWORD: _("登记的证件不能推出初始密码，请由持卡人在密码键盘上查看或设置"),
+    Reason.PAD_IN_USE: _("密码键盘上还有一项请求没有结束"),
+    Reason.PAD_OVER: _("这项密码请求已结束，请工作人员重新发起"),
+    Reason.PAD_TAKEN: _("这项密码请求已在另一台设备上打开"),
     Reason.NOT_ON_ROSTER: _("名册中没有该学工号，不能办理正式卡；请先导入名册，或办理记名卡"),
     Reason.WRONG_DOCUMENT: _(
         "所查验的证件不能办理此项：教职工凭工作证或人事证明，学生凭学生证或本人身份证件"

@@ -242,6 +242,11 @@ def give_initial(account: Account, kind: SecretKind, *, now: datetime, secrets: 
     return slip
 
 
+def has_initial(account: Account, secrets: Secrets) -> bool:
+    """Whether the initial password of the guide follows from the document in the register (L131, A16)."""
+    return _initial_pin(account, secrets) is not None
+
+
 def random_pin(facts: PinFacts) -> str:
     """Six random digits that the rules for new passwords accept."""
     while True:

@@ -20,7 +20,7 @@ from accounts.services import audit
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who changes, when and why. ``noted``: what else the audit keeps, such as the document seen (``AtCounter.noted``)."""
+    """Who changes, when and why. ``noted``: what else the audit keeps, such as ``AtCounter.noted``."""
 
     actor: Actor
     now: datetime

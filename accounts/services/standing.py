@@ -47,14 +47,20 @@ class KeyReused(Exception):
 
 
 @transaction.atomic(durable=True)
-def report_lost(
-    account_id: int, *, key: UUID, actor: Actor, now: datetime, door: AtCounter | None = None
-) -> LossReport:
+def report_lost(account_id: int, *, key: UUID, actor: Actor, now: datetime) -> LossReport:
     """Mark the holder's card as lost and give a reference number. Online tills refuse it from now on.
 
-    ``door`` at a counter, where a document is seen (guide L141). Safe to repeat: the same key returns the same
-    report. A card already lost is reported as such, with the time. Raises ``NotAllowed`` (no card, account ended) and ``KeyReused``.
+    Safe to repeat: the same key returns the same report. A card already lost is reported as such, with the
+    time. Raises ``NotAllowed`` (no card, account ended) and ``KeyReused``.
     """
+    return take_report(account_id, key=key, actor=actor, now=now)
+
+
+@transaction.atomic
+def take_report(
+    account_id: int, *, key: UUID, actor: Actor, now: datetime, door: AtCounter | None = None
+) -> LossReport:
+    """The same inside a larger transaction; ``door`` at a counter, where a document is seen (guide L141)."""
     account = lock(account_id)
     if door is not None:
         refuse_own(account, door)
@@ -92,6 +98,12 @@ def lift_loss(account_id: int, *, door: AtCounter | AtLoadKiosk, now: datetime) 
 
     Never touches a freeze. At the kiosk an initial password must be replaced first. Raises ``NotAllowed``.
     """
+    return take_back(account_id, door=door, now=now)
+
+
+@transaction.atomic
+def take_back(account_id: int, *, door: AtCounter | AtLoadKiosk, now: datetime) -> Card:
+    """The same inside a larger transaction."""
     account = lock(account_id)
     _refuse_door(account, door, now=now)
     if account.life != AccountLife.OPEN:
