@@ -46,6 +46,7 @@ KINDS = {
     "read": Words("读卡", "Read the card"),
     "set": Words("按库修正卡片", "Set the card to the book"),
     "load": Words("充值", "Top up"),
+    "unload": Words("撤销充值", "Take a top-up back"),
     "mark": Words("停用标记", "Stop mark"),
     "prepare": Words("制卡", "Prepare the card"),
 }

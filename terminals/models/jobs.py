@@ -19,6 +19,7 @@ class JobKind(models.TextChoices):
     READ = "read", _("读卡")
     SET = "set", _("按库修正卡片")
     LOAD = "load", _("充值")
+    UNLOAD = "unload", _("撤销充值")
     MARK = "mark", _("停用标记")
     PREPARE = "prepare", _("制卡")
 
@@ -103,7 +104,7 @@ class CardJob(models.Model):
             ),
             models.CheckConstraint(
                 name="card_job_only_loads_book",
-                condition=Q(entry_seq__isnull=True) | Q(kind=JobKind.LOAD),
+                condition=Q(entry_seq__isnull=True) | Q(kind__in=(JobKind.LOAD, JobKind.UNLOAD)),
             ),
             models.UniqueConstraint(
                 name="card_job_one_open_per_desk", fields=["desk"], condition=Q(state__in=OPEN_STATES)

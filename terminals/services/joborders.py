@@ -52,6 +52,10 @@ def checked(kind: JobKind, params: dict[str, Any]) -> dict[str, Any]:
             _require_flag(wanted, "on")
         case JobKind.LOAD:
             wanted = _checked_load(params)
+        case JobKind.UNLOAD:
+            wanted = {name: params.pop(name, None) for name in ("receipt", "request", "shift")}
+            for name in wanted:
+                _require_id(wanted, name)
         case _:
             wanted = {}
     if params:
@@ -61,6 +65,11 @@ def checked(kind: JobKind, params: dict[str, Any]) -> dict[str, Any]:
 
 def _require_flag(params: dict[str, Any], name: str) -> None:
     if not isinstance(params[name], bool):
+        raise OrderRefused(OrderProblem.BAD_PARAMS, field=name)
+
+
+def _require_id(params: dict[str, Any], name: str) -> None:
+    if isinstance(params[name], bool) or not isinstance(params[name], int) or params[name] <= 0:
         raise OrderRefused(OrderProblem.BAD_PARAMS, field=name)
 
 

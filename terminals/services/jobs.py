@@ -80,6 +80,8 @@ class JobOrder:
       also where the card shows what no record explains as this card's own past;
     - ``load``: ``{"fen": int > 0, "kind": "top_up"|"bank_load", "contra": "drawer"|"bank", "contra_ref": int|None,
       "note": str}`` or ``{"claim": True}`` to put unclaimed money on the card;
+      A drawer's load names its open shift as ``contra_ref`` and gets a receipt;
+    - ``unload``: ``{"receipt": id, "request": id, "shift": id}`` take a top-up of this shift back, as a supervisor agreed;
     - ``mark``: ``{"on": bool}`` the stop mark that offline tills obey; off only for a card in order;
     - ``prepare``: ``{}``.
     """

@@ -33,7 +33,7 @@ from terminals.messages.jobs import (
 )
 from terminals.messages.wire import OperationKey, Write, content_hash
 from terminals.models import OPEN_STATES, CardJob, CardJobStep, JobKind, JobState
-from terminals.services import jobs
+from terminals.services import cashwork, jobs
 from terminals.services.taps import Counterpart, moment
 from transactions.models import Contra, EntryKind
 from transactions.services import desk, outcomes
@@ -42,6 +42,7 @@ from transactions.services.orders import Busy, TapOrder
 from transactions.services.outcomes import CardWrite
 from transactions.services.plan import Source
 
+MOVES_BOOK = (JobKind.LOAD, JobKind.UNLOAD)
 SchoolMac = Callable[[Card], bytes]
 """The eight bytes by which a chip names its holder's school number."""
 
@@ -140,6 +141,10 @@ def _act(job: CardJob, order: TapOrder, of: Counterpart) -> DeskReply:
             return desk.read_card(order, heal=True, book=book)
         case _ if params.get("claim"):
             return desk.claim_card(order, book=book)
+        case JobKind.UNLOAD:
+            return cashwork.unload(job, order, of)
+        case _ if params["contra"] == Contra.DRAWER and params["contra_ref"] is not None:
+            return cashwork.load(job, order, of)
     source = Source(EntryKind(params["kind"]), Contra(params["contra"]), params["contra_ref"], params["note"])
     return desk.load_card(order, params["fen"], source, book=book)
 
@@ -148,7 +153,7 @@ def _decided(job: CardJob, key: uuid.UUID, uid: str, reply: DeskReply, *, now: d
     tap, reading = reply.tap, reply.reading
     job.uid, job.heard_at = uid, now
     job.result = _result(reading, tap.card_fen if tap.writes else None)
-    if reply.entry_seq is not None and job.kind == JobKind.LOAD:
+    if reply.entry_seq is not None and job.kind in MOVES_BOOK:
         job.entry_seq = reply.entry_seq
     verdict = Verdict.WRITE
     if reply.refusal is not None:
@@ -179,6 +184,8 @@ def _reached(job: CardJob, reading: Reading) -> bool:
             return reading.difference_fen == 0
         case JobKind.LOAD:
             return reading.sighted.finding is None and items.unwritten_fen == 0
+        case JobKind.UNLOAD:
+            return reading.sighted.finding is None and items.torn_fen == 0
         case JobKind.MARK:
             return bool(reading.sighted.purse.spend.stop == job.params["on"])
         case _:

@@ -128,9 +128,9 @@ def deposit_fen(account_id: int) -> int:
 
 @transaction.atomic
 def take_fee(fee: Fee, *, actor: Actor, policy: Policy, now: datetime) -> Paid:
-    """Take a fee or a deposit, once for each key, with its receipt. Call it in the transaction of what it is for (R010).
+    """Take a fee or a deposit, once for each key, with its receipt.
 
-    Raises ``CashRefused`` and ``KeyReused``.
+    Call it in the transaction of what it is for (R010). Raises ``CashRefused`` and ``KeyReused``.
     """
     held = hold(fee.account_id)
     content = _content("fee", fee.account_id, fee.fen, fee.paid_by, fee.deposit, fee.shift_id)

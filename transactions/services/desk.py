@@ -21,6 +21,7 @@ from purse.rules import Refusal, refuse_standing, refuse_top_up
 from transactions import ledger
 from transactions.days import local_day
 from transactions.ledger import AccountFacts, CardChange, CardFacts, Change, TapFacts
+from transactions.selectors_cash import untouched_top_up
 from transactions.services.debit import fresh
 from transactions.services.orders import BookContext, TapOrder, TapReply
 from transactions.services.plan import Plan, Source
@@ -48,6 +49,12 @@ class DeskRefusal(StrEnum):
     """The account has a card in force; only one can be."""
     CHIP_IN_USE = "chip_in_use"
     """This chip is a card in force of some account."""
+    SHIFT_CLOSED = "shift_closed"
+    """Cash moves in an open shift only."""
+    SPENT = "spent"
+    """Of a top-up that is to be taken back something was spent, or may have been."""
+    NOT_AGREED = "not_agreed"
+    """The second person has not agreed to exactly this, or no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,24 @@ def load_card(order: TapOrder, fen: int, source: Source, *, book: BookContext) -
     return _run(order, act, book)
 
 
+def unload_card(order: TapOrder, top_up_id: int, source: Source, *, book: BookContext) -> DeskReply:
+    """Take a whole top-up back from the book, then from the card; nothing may have moved the book since (K03)."""
+
+    def act(plan: Plan, seen: Sighted) -> Refusal | DeskRefusal | None:
+        if refusal := refuse_standing(seen.standing(local_day(book.now))):
+            return refusal
+        if is_worn(seen.card.spend):
+            return Refusal.CARD_WORN
+        entry = untouched_top_up(seen.account.id, top_up_id)
+        if entry is None or seen.items.offline_fen or plan.healed_card_fen < entry.book_change_fen:
+            return DeskRefusal.SPENT
+        plan.take_back(entry.id, entry.book_change_fen, source)
+        plan.heal()
+        return None
+
+    return _run(order, act, book)
+
+
 def claim_card(order: TapOrder, *, book: BookContext) -> DeskReply:
     """Put unclaimed money into the book and onto the card, as far as the purse may be filled."""
 
@@ -211,8 +236,7 @@ def prepare_chip(
     Nothing is in force before ``chip_written``, so this may be repeated, also with another chip. Raises ``Busy``.
     """
     facts = _facts(card)
-    refusal = _refuse_chip(facts, card, uid)
-    if refusal is not None:
+    if refusal := _refuse_chip(facts, card, uid):
         return refusal
     account, first_seq = facts[0], _first_seq(uid)
     if first_seq > FIRST_SEQ_MAX:

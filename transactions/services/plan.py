@@ -141,6 +141,12 @@ class Plan:
         """Put money that came in at this desk into the book; the card's LOAD side follows."""
         self._post(source, fen, 0, Side.LOAD)
 
+    def take_back(self, top_up_id: int, fen: int, source: Source) -> None:
+        """Take a top-up back from the book, like a purchase: the card's SPEND side follows, and the next tap heals it."""
+        self._heal_count()
+        self._post(source, -fen, 0, Side.SPEND, reverses=top_up_id)
+        self._reverses = top_up_id, entry_id(self._seen.account.id, self._entries[-1].seq)
+
     def reply(self, refusal: Refusal | None, *, fen: int = 0, pin_left: int | None = None) -> TapReply:
         """The answer to the terminal; ``card_fen`` is what the card holds once every image is written."""
         spend = self._target(Side.SPEND, self._spend)
