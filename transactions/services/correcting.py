@@ -131,7 +131,8 @@ class Move:
     contra_ref: int | None = None
     card: CardChange | None = None
     purse_seq: int | None = None
-    """Up to which spend sequence it stands in for records that are still out."""
+    """Up to which spend sequence it stands in for records that are still out, or which number of a side it claims."""
+    purse_side: str = "spend"
     reverses: int | None = None
     corrects: int | None = None
     spent_fen: int | None = None
@@ -183,7 +184,7 @@ def _entry(held: Held, move: Move, asked: Asked, seq: int) -> NewEntry:
         occurred_at=asked.now,
         mode="server",
         card_id=held.card.id if held.card else None,
-        purse_side=None if move.purse_seq is None else "spend",
+        purse_side=None if move.purse_seq is None else move.purse_side,
         purse_seq=move.purse_seq,
         reverses=move.reverses,
         corrects=move.corrects,
