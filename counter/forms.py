@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_otp import devices_for_user
 
 from accounts.actors import Actor, Channel
 from accounts.checks import Rejected
 from accounts.checks.text import parse_text
-from accounts.selectors import campuses
+from accounts.selectors import CampusFacts, campuses
 from accounts.services import throttle
 from accounts.services.login import NOT_IN
 from accounts.services.operators import guess_of
@@ -203,8 +204,15 @@ class EntryForm(StrictForm):
         return int(text) if text else None
 
 
+def _name_of(place: CampusFacts) -> str:
+    english = (get_language() or "").startswith("en")
+    return place.name_en if english and place.name_en else place.name_zh
+
+
 class QueueForm(StrictForm):
-    """Which cases. Who belongs to one campus is not asked for it."""
+    """Which cases. Who belongs to one campus starts with it and may look at any other (L31)."""
+
+    EVERY: ClassVar[str] = "all"
 
     campus = forms.ChoiceField(label=_("校区"), required=False)
     show = forms.ChoiceField(
@@ -241,13 +249,17 @@ class QueueForm(StrictForm):
     after = forms.CharField(required=False, widget=forms.HiddenInput)
     before = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, own_campus: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, own_campus_id: int | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.places = {place.code: place for place in campuses()}
-        choices = [("", _("全部校区")), *((code, place.name_zh) for code, place in self.places.items())]
+        choices = [
+            (self.EVERY, _("全部校区")),
+            *((code, place.name_zh) for code, place in self.places.items()),
+        ]
+        own = next((code for code, place in self.places.items() if place.id == own_campus_id), self.EVERY)
+        choices.sort(key=lambda choice: choice[0] != own)  # the first one is what nothing chosen means
+        self.own = own
         cast(forms.ChoiceField, self.fields["campus"]).choices = choices
-        if own_campus:
-            del self.fields["campus"]
 
     def clean_least(self) -> int:
         """In fen; nothing typed is no bound."""
@@ -270,14 +282,14 @@ class QueueForm(StrictForm):
             self.add_error(None, _("页码不正确，请从第一页重新查看"))
         return cleaned
 
-    def wanted(self, *, operator_id: int, campus_id: int | None, now: datetime, today: date) -> Wanted:
-        """What this asks for, once it is valid; ``campus_id`` is the operator's own."""
+    def wanted(self, *, operator_id: int, now: datetime, today: date) -> Wanted:
+        """What this asks for, once it is valid."""
         chosen = self.cleaned_data
-        place = self.places.get(chosen.get("campus") or "")
+        place = self.places.get(chosen["campus"] or self.own)
         return Wanted(
             today=today,
             operator_id=operator_id,
-            campus_id=campus_id or (place.id if place else None),
+            campus_id=place.id if place else None,
             show=Show(chosen["show"] or Show.TODO),
             mismatch=Mismatch(chosen["mismatch"]) if chosen["mismatch"] else None,
             min_fen=chosen["least"],

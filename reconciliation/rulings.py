@@ -35,6 +35,8 @@ class DecisionRow:
     id: int
     key: UUID
     case: CaseRow
+    campus_id: int
+    """Of the desk where it was made; its second person answers for that campus."""
     action: DecisionAction
     needs: Needs
     state: DecisionState
@@ -118,6 +120,7 @@ def _row(found: Decision) -> DecisionRow:
         id=found.pk,
         key=found.key,
         case=row_of(found.case),
+        campus_id=found.campus_id,
         action=DecisionAction(found.action),
         needs=Needs(found.needs),
         state=_state(ruling.verdict if ruling else None, result.done if result else None),

@@ -96,7 +96,7 @@ def decision(request: StaffRequest, decision_id: int) -> HttpResponse:
 @require_POST
 def approve(request: StaffRequest, decision_id: int) -> HttpResponse:
     """Agree as the second person."""
-    row, form = _row(request, decision_id), ApproveForm(request.POST)
+    row, form = _row_to_rule_on(request, decision_id), ApproveForm(request.POST)
     if not form.is_valid():
         return _decision_page(request, row, {"approve": form}, status=400)
     if not _code_is_right(request, form):
@@ -119,7 +119,7 @@ def approve(request: StaffRequest, decision_id: int) -> HttpResponse:
 @require_POST
 def refuse(request: StaffRequest, decision_id: int) -> HttpResponse:
     """Send it back, with a reason."""
-    row, form = _row(request, decision_id), ReasonForm(request.POST)
+    row, form = _row_to_rule_on(request, decision_id), ReasonForm(request.POST)
     if not form.is_valid():
         return _decision_page(request, row, {"refuse": form}, status=400)
     reason = form.cleaned_data["reason"]
@@ -216,7 +216,15 @@ def _items(file: CaseFile, found: Preview) -> list[dict[str, Any]]:
 
 def _row(request: StaffRequest, decision_id: int) -> DecisionRow:
     row = rulings.find(decision_id)
-    if row is None or not request.officer.serves(row.case.campus_id):
+    if row is None:
+        raise Http404
+    return row
+
+
+def _row_to_rule_on(request: StaffRequest, decision_id: int) -> DecisionRow:
+    """The decision, if it was made at a desk that this supervisor answers for; looking at it is everybody's."""
+    row = _row(request, decision_id)
+    if not request.officer.serves(row.campus_id):
         raise Http404
     return row
 
@@ -257,6 +265,7 @@ def _decision_page(
         "problem": OBSTACLES[problem] if problem else "",
         "may_check": row.state is DecisionState.WAITING
         and person.role in CHECKS
+        and person.serves(row.campus_id)
         and row.maker_id != person.id,
         "may_withdraw": row.open and row.maker_id == person.id,
         "may_carry_out": row.state is DecisionState.APPROVED and person.role in ACTS,

@@ -18,18 +18,20 @@ from transactions.days import local_day
 @staff_required(*DESK)
 @require_safe
 def cases(request: StaffRequest) -> HttpResponse:
-    """The open cases of the operator's campus (who serves all may choose), counted, drawn, page by page."""
+    """The open cases of the operator's campus or of another (L31), counted, drawn, page by page."""
     person, moment = request.officer, now()
-    form = QueueForm(request.GET, own_campus=person.campus_id is not None)
+    form = QueueForm(request.GET, own_campus_id=person.campus_id)
     if not form.is_valid():
         return staff_page(request, "counter/queue.html", {"form": form, "refused": True}, status=400)
-    wanted = form.wanted(
-        operator_id=person.id, campus_id=person.campus_id, now=moment, today=local_day(moment)
-    )
+    wanted = form.wanted(operator_id=person.id, now=moment, today=local_day(moment))
     cleaned = form.cleaned_data
+    page = queue.page(wanted, after=cleaned["after"], before=cleaned["before"])
+    places = {place.id: place for place in form.places.values()}
     context = {
         "form": form,
-        "page": queue.page(wanted, after=cleaned["after"], before=cleaned["before"]),
+        "page": page,
+        "rows": [(row, places.get(row.case.campus_id)) for row in page.rows],
+        "place": places.get(wanted.campus_id or 0),
         "wanted": wanted,
         "now": moment,
         "classes": class_bars(queue.by_class(wanted.campus_id)),

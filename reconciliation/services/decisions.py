@@ -1,7 +1,7 @@
 """Who decides about a difference: one person below the bound, two above it, nobody about his own account.
 
 Any desk serves any holder; the decision belongs to the campus of the desk where it is made, and its second person
-answers for that campus (docs/decisions/0021).
+answers for that campus (docs/decisions/0020).
 
 What was shown is fixed by its hash. Below the bound it is carried out at once, else it waits for a second person; in
 both cases it is worked out again under the account's lock, and only the same content is carried out, in one transaction

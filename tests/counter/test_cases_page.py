@@ -72,16 +72,22 @@ def supervisor(db):
     return make_operator("li.supervisor", OperatorRole.SUPERVISOR, is_staff=True)
 
 
-def test_a_clerk_sees_the_cases_of_the_own_campus_only(client, campuses):
-    """reliability.md P3: staff: own campus unless role says all."""
+def test_a_clerk_starts_with_the_cases_of_the_own_campus(client, campuses):
+    """指南 L31「各校区」: any desk serves any holder, so the other campuses are one choice away."""
     make_case(campuses[0], 20_001)
     make_case(campuses[1], 20_002)
     sign_in(client, make_operator("wang", OperatorRole.CLERK, campuses[0]))
 
-    page = client.get("/counter/cases/?campus=fushan").content.decode()
+    page = client.get("/counter/cases/").content.decode()
+    there = client.get("/counter/cases/?campus=fushan").content.decode()
+    everywhere = client.get("/counter/cases/?campus=all").content.decode()
 
     assert "20001" in page
     assert "20002" not in page
+    assert ("20001" in there, "20002" in there) == (False, True)
+    assert "20001" in everywhere
+    assert "20002" in everywhere
+    assert everywhere.count("浮山校区") == 2  # in the choice, and beside the account
     assert "拿卡过快" in page
     assert page.index("¥2.40") < page.index("¥1.10") < page.index("+¥1.30")
 
