@@ -39,14 +39,24 @@ class Place:
 
 def seal(text: str, place: Place, secrets: Secrets) -> bytes:
     """Encrypt ``text`` for this place with the current field key."""
+    return seal_bytes(text.encode(), place, secrets)
+
+
+def seal_bytes(data: bytes, place: Place, secrets: Secrets) -> bytes:
+    """The same for what is not text."""
     head = _HEAD.pack(_VERSION, secrets.field_key_id)
     nonce = random.token_bytes(_NONCE_BYTES)
     cipher = AESGCM(secrets.field_keys[secrets.field_key_id])
-    return head + nonce + cipher.encrypt(nonce, text.encode(), head + place.aad())
+    return head + nonce + cipher.encrypt(nonce, data, head + place.aad())
 
 
 def unseal(sealed: bytes, place: Place, secrets: Secrets) -> str:
     """Decrypt a value of this place. Raises ``SealBroken`` or ``UnknownKey``."""
+    return unseal_bytes(sealed, place, secrets).decode()
+
+
+def unseal_bytes(sealed: bytes, place: Place, secrets: Secrets) -> bytes:
+    """The same for what is not text."""
     if len(sealed) < _HEAD.size + _NONCE_BYTES + _TAG_BYTES:
         raise SealBroken(f"{place.table}.{place.column}: too short")
     head, nonce = sealed[: _HEAD.size], sealed[_HEAD.size : _HEAD.size + _NONCE_BYTES]
@@ -56,12 +66,11 @@ def unseal(sealed: bytes, place: Place, secrets: Secrets) -> str:
     if key_id not in secrets.field_keys:
         raise UnknownKey(f"field key {key_id} is not in the ring")
     try:
-        opened = AESGCM(secrets.field_keys[key_id]).decrypt(
+        return AESGCM(secrets.field_keys[key_id]).decrypt(
             nonce, sealed[_HEAD.size + _NONCE_BYTES :], head + place.aad()
         )
     except InvalidTag:
         raise SealBroken(f"{place.table}.{place.column} of row {place.row}") from None
-    return opened.decode()
 
 
 def sealed_with(sealed: bytes) -> int:

@@ -23,5 +23,10 @@ class Rejected(ValueError):
         """The sentence for the screen, in the language now active."""
         return str(self._message) % self._params if self._params else str(self._message)
 
+    @property
+    def parts(self) -> tuple[str | Promise, Mapping[str, object]]:
+        """The sentence and what stands in it, for somebody who says it later and in another language."""
+        return self._message, self._params
+
     def __str__(self) -> str:
         return self.message
