@@ -165,7 +165,7 @@ def change_pin(
     if new == typed.old:
         raise Rejected(_("新密码不能与原密码相同"))
     account = _account(account_id)
-    _refuse_standing(account, kind)
+    refuse_standing(account, kind)
     verify = verify_query if kind is SecretKind.QUERY else verify_consumption
     verdict = verify(account_id, typed.old, source=source, now=now, secrets=secrets)
     if verdict.outcome is not PinOutcome.OK:
@@ -202,7 +202,7 @@ def set_pin(
         raise Rejected(_("两次输入的新密码不一致"))
     account = _account(account_id)
     refuse_own(account, door)
-    _refuse_standing(account, kind)
+    refuse_standing(account, kind)
     _refuse_weak(account, new, secrets)
     _refuse_other(account_id, kind, new, secrets)
     with transaction.atomic():
@@ -270,8 +270,8 @@ def _refuse_door(kind: SecretKind, channel: Channel) -> None:
         raise NotOffered(_("请到校园智能卡管理中心或圈存机修改该密码"))
 
 
-def _refuse_standing(account: Account, kind: SecretKind) -> None:
-    """Requirements 3.3: frozen or lost, only the query password; expired or closing, none."""
+def refuse_standing(account: Account, kind: SecretKind) -> None:
+    """Requirements 3.3: frozen or lost, only the query password; expired or closing, none. Raises ``NotOffered``."""
     card = Card.objects.filter(account=account).order_by("-issue_no").first()
     expired = card is not None and card.life == CardLife.EXPIRED
     if account.life != AccountLife.OPEN or expired:

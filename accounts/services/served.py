@@ -118,7 +118,8 @@ def limit_content(account_id: int, limit_fen: int) -> dict[str, Any]:
 def reset_password(at: At, kinds: frozenset[SecretKind], *, secrets: Secrets) -> CounterDeed:
     """Put the initial password of the guide back (L131, L151), which follows from the document in the register.
 
-    Raises ``NotAllowed`` when no initial password follows from it: that holder sees one on the pad (``pinpad``).
+    Raises ``NotAllowed`` when no initial password follows from it, that holder sees one on the pad (``pinpad``), and
+    ``passwords.NotOffered`` by standing.
     """
 
     def act() -> tuple[Mapping[str, Any], int | None]:
@@ -127,6 +128,7 @@ def reset_password(at: At, kinds: frozenset[SecretKind], *, secrets: Secrets) ->
         if not passwords.has_initial(account, secrets):
             raise NotAllowed(Reason.NO_INITIAL_PASSWORD)
         for kind in sorted(kinds):
+            passwords.refuse_standing(account, kind)
             passwords.reset_to_initial(at.account_id, kind, door=at.door, now=at.now, secrets=secrets)
         return {"kinds": sorted(kind.value for kind in kinds)}, None
 
