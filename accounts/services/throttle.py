@@ -300,6 +300,12 @@ def _reserve_in_window(name: str, window: Window, *, now: datetime) -> bool:
         return cursor.fetchone() is not None
 
 
+def take_turn(name: str, window: Window, *, now: datetime) -> bool:
+    """Count one use of something that everybody may do, but not endlessly: False when this source had its share."""
+    with transaction.atomic():
+        return _reserve_in_window(name, window, now=now)
+
+
 def _give_back(name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
