@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.kinds import OperatorRole
 
 _DESK = (OperatorRole.CLERK, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)
+_SIGNS = (*_DESK, OperatorRole.CASHIER, OperatorRole.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Tab:
 TABS = (
     Tab("counter:accounts", _("持卡人"), "search", _DESK),
     Tab("counter:cases", _("待处理"), "list", _DESK),
-    Tab("counter:decisions", pgettext_lazy("tab", "复核"), "check", _DESK, counts="waiting_count"),
+    Tab("counter:decisions", pgettext_lazy("tab", "复核"), "check", _SIGNS, counts="waiting_count"),
 )
 
 

@@ -6,16 +6,13 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import approvals
 from accounts.kinds import OperatorRole
-from accounts.services import throttle
-from accounts.services.login import NOT_IN
-from accounts.services.operators import guess_of
-from accounts.wiring import client_address, now, secrets
-from counter.access import StaffRequest, actor_of, hand_of, has_fresh_code, note_code, staff_required
+from accounts.wiring import now
+from counter.access import StaffRequest, hand_of, staff_required
 from counter.forms import (
     ApproveForm,
     CodeForm,
@@ -23,12 +20,14 @@ from counter.forms import (
     EntryForm,
     ReasonForm,
     StrictForm,
-    verified_device,
 )
 from counter.jobs import desk_of, panel, remember
+from counter.oversight.kinds import kind_of
+from counter.oversight.words import REQUEST_STATES
 from counter.pages import ACTS, staff_page
+from counter.stepup import asks_code, code_is_right
 from counter.views.cases import case_page, file_of
-from counter.views.entry import DESK
+from counter.views.entry import DESK, SIGNS
 from counter.wiring import policy
 from counter.words import EFFECTS, OBSTACLES, STATES, obstacle_words
 from reconciliation import rulings
@@ -58,7 +57,7 @@ def decide(request: StaffRequest, case_id: int, action: str) -> HttpResponse:
     if request.method == "POST":
         if not form.is_valid():
             return _preview_page(request, file, wanted, entry_seq, form, status=400)
-        if not _code_is_right(request, form):
+        if not code_is_right(request, form):
             return _preview_page(request, file, wanted, entry_seq, form, status=403)
         try:
             made = _decide(request, file, wanted, entry_seq, form)
@@ -69,17 +68,21 @@ def decide(request: StaffRequest, case_id: int, action: str) -> HttpResponse:
     return _preview_page(request, file, wanted, entry_seq, form)
 
 
-@staff_required(*DESK)
+@staff_required(*SIGNS)
 @require_safe
 def waiting(request: StaffRequest) -> HttpResponse:
-    """What waits for a second person, what is agreed on and waits for its card, what was decided last."""
-    person = request.officer
-    rows = rulings.waiting(person.campus_id)
+    """What waits for a second person, what is agreed on and not carried out yet, what was finished last."""
+    person, moment = request.officer, now()
+    rows = rulings.waiting(person.campus_id) if person.role in DESK else ()
+    asked = approvals.waiting(person, now=moment)
     context = {
         "mine": [_shown(row) for row in rows if row.maker_id == person.id],
         "others": [_shown(row) for row in rows if row.maker_id != person.id],
-        "checks": person.role in CHECKS,
-        "recent": [_shown(row) for row in rulings.recent(person.campus_id)],
+        "my_requests": [_shown_request(row) for row in asked if row.maker_id == person.id],
+        "other_requests": [_shown_request(row) for row in asked if row.maker_id != person.id],
+        "checks": person.role in (*CHECKS, OperatorRole.ADMIN),
+        "recent": [_shown(row) for row in rulings.recent(person.campus_id)] if person.role in DESK else [],
+        "recent_requests": [_shown_request(row) for row in approvals.recent(person, now=moment)],
     }
     return staff_page(request, "counter/decisions.html", context)
 
@@ -99,7 +102,7 @@ def approve(request: StaffRequest, decision_id: int) -> HttpResponse:
     row, form = _row_to_rule_on(request, decision_id), ApproveForm(request.POST)
     if not form.is_valid():
         return _decision_page(request, row, {"approve": form}, status=400)
-    if not _code_is_right(request, form):
+    if not code_is_right(request, form):
         return _decision_page(request, row, {"approve": form}, status=403)
     return _act(
         request,
@@ -140,7 +143,7 @@ def withdraw(request: StaffRequest, decision_id: int) -> HttpResponse:
 def carry_out(request: StaffRequest, decision_id: int) -> HttpResponse:
     """Do what two people agreed on, with the card on the reader."""
     row, form = _row(request, decision_id), CodeForm(request.POST)
-    if not form.is_valid() or not _code_is_right(request, form):
+    if not form.is_valid() or not code_is_right(request, form):
         return _decision_page(request, row, {"carry_out": form}, status=403)
     return _act(
         request,
@@ -198,7 +201,7 @@ def _preview_page(
         "form": form,
         "key": key,
         "reason": typed,
-        "asks_code": not has_fresh_code(request, now=moment, policy=policy()),
+        "asks_code": asks_code(request),
         "items": _items(file, found),
         "reader": panel(request, account_id=file.account.id) if found.plan.needs_card else None,
     }
@@ -269,7 +272,7 @@ def _decision_page(
         and row.maker_id != person.id,
         "may_withdraw": row.open and row.maker_id == person.id,
         "may_carry_out": row.state is DecisionState.APPROVED and person.role in ACTS,
-        "asks_code": not has_fresh_code(request, now=now(), policy=policy()),
+        "asks_code": asks_code(request),
         "refuse_form": ReasonForm(),
         "reader": panel(request, account_id=row.case.account_id, job_id=row.job_id)
         if row.job_id or row.state is DecisionState.APPROVED
@@ -285,27 +288,11 @@ def _shown(row: DecisionRow) -> dict[str, Any]:
     return {"row": row, "word": word, "tone": tone}
 
 
+def _shown_request(row: approvals.RequestRow) -> dict[str, Any]:
+    word, tone = REQUEST_STATES[row.state]
+    return {"row": row, "kind": kind_of(row.kind), "word": word, "tone": tone}
+
+
 def _desk_id(request: StaffRequest) -> int | None:
     desk = desk_of(request)
     return desk.pk if desk is not None else None
-
-
-def _code_is_right(request: StaffRequest, form: StrictForm) -> bool:
-    """Whether the code of the session is fresh, or a fresh one was typed; a wrong one is counted like a password."""
-    if has_fresh_code(request, now=now(), policy=policy()):
-        return True
-    typed = form.cleaned_data["otp_token"]
-    if not typed:
-        form.add_error("otp_token", _("请输入动态码"))
-        return False
-    guess = guess_of(request.user.get_username(), client_address(request), secrets=secrets())
-    if not throttle.reserve(guess, now=now()).granted:
-        form.add_error(None, str(NOT_IN))
-        return False
-    if verified_device(request.user, typed) is None:
-        throttle.failed(guess, now=now())
-        form.add_error("otp_token", _("动态码不正确或已用过，请等下一个"))
-        return False
-    throttle.succeeded(guess, actor=actor_of(request), now=now())
-    note_code(request, now=now())
-    return True

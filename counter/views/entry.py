@@ -18,6 +18,8 @@ from counter.forms import StaffLoginForm
 
 DESK = (OperatorRole.CLERK, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)
 """Who works on cases, or looks over the shoulder of those who do (reliability.md section 3)."""
+SIGNS = (*DESK, OperatorRole.CASHIER, OperatorRole.ADMIN)
+"""Who asks a second person for something, is one, or watches them."""
 
 
 @never_cache

@@ -80,8 +80,8 @@ counter:close           GET   in - 403 403 403 405 405 405 403 403 403 403
 counter:close           POST  in - 403 403 403 400 400 400 403 403 403 403
 counter:decide          GET   in - 200 200 403 200 200 200 403 403 403 403
 counter:decide          POST  in - 400 400 403 400 400 400 403 403 403 403
-counter:decisions       GET   in - 200 200 403 200 200 200 200 200 403 403
-counter:decisions       POST  in - 405 405 403 405 405 405 405 405 403 403
+counter:decisions       GET   in - 200 200 200 200 200 200 200 200 403 200
+counter:decisions       POST  in - 405 405 405 405 405 405 405 405 403 405
 counter:decision        GET   in - 200 200 403 200 200 200 200 200 403 403
 counter:decision        POST  in - 405 405 403 405 405 405 405 405 403 403
 counter:approve         GET   in - 403 403 403 405 405 405 403 403 403 403

@@ -425,7 +425,7 @@ def test_staying_is_possible_until_the_ten_hours_are_over(web):
     assert 890 < answer.json()["seconds"] <= 900
 
 
-@pytest.mark.parametrize(("page", "most"), [("cases/", 24), ("cases/{case}/", 44), ("decisions/", 12)])
+@pytest.mark.parametrize(("page", "most"), [("cases/", 24), ("cases/{case}/", 44), ("decisions/", 15)])
 def test_a_page_asks_the_database_as_often_however_much_there_is(
     web, django_assert_max_num_queries, page, most
 ):

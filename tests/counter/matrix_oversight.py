@@ -1,0 +1,36 @@
+"""The rows of second persons, operators, audit and access records."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from django.utils import timezone
+
+from accounts.models import OperatorRole
+from accounts.services import approvals
+from accounts.services.approvals import Ask
+from purse.policy import Policy
+from tests.reconciliation import desk
+
+ROWS = """
+# a: anonymous holder | clerk elsewhere cashier | supervisor elsewhere of_all | auditor elsewhere | merchant admin
+counter:request          GET   in - 200 404 404 200 404 200 200 200 403 404
+counter:request          POST  in - 405 405 405 405 405 405 405 405 403 405
+counter:agree_request    GET   in - 403 403 403 405 405 405 403 403 403 405
+counter:agree_request    POST  in - 403 403 403 400 404 400 403 403 403 404
+counter:refuse_request   GET   in - 403 403 403 405 405 405 403 403 403 405
+counter:refuse_request   POST  in - 403 403 403 400 404 400 403 403 403 404
+counter:withdraw_request GET   in - 405 405 405 405 405 405 403 403 403 405
+counter:withdraw_request POST  in - 409 404 404 409 404 409 403 403 403 404
+counter:carry_out_request GET  in - 405 405 405 405 405 405 403 403 403 405
+counter:carry_out_request POST in - 409 404 404 409 404 409 403 403 403 404
+"""
+
+
+def world() -> dict[str, object]:
+    """A request of a cashier of 崂山 that waits for a supervisor."""
+    moment = timezone.now()
+    maker = desk.operator("request.maker", OperatorRole.CASHIER)
+    ask = Ask(uuid4(), "matrix.deed", {"what": "x"}, "because", amount_fen=10_00)
+    asked = approvals.propose(ask, hand=desk.hand(maker, now=moment), now=moment, policy=Policy())
+    return {"request_id": asked.pk}
