@@ -222,6 +222,11 @@ def _signed(uid: bytes, account_no: int, block: int, data: bytes, keys: KeyBundl
     return data + keys.mac(uid, account_no, block, data, role)
 
 
+def renewed_ident(uid: bytes, who: Personalisation, keys: KeyBundle) -> dict[int, bytes]:
+    """The identity block alone, for a card of ours whose last day moves. No money stands in that block."""
+    return {layout.IDENT_BLOCK: ident_image(uid, who, keys)}
+
+
 def first_content(uid: bytes, who: Personalisation, keys: KeyBundle) -> dict[int, bytes]:
     """The data blocks of a fresh card. Slots B stay invalid until the first write."""
     first = who.first_seq

@@ -49,6 +49,7 @@ KINDS = {
     "unload": Words("撤销充值", "Take a top-up back"),
     "mark": Words("停用标记", "Stop mark"),
     "prepare": Words("制卡", "Prepare the card"),
+    "extend": Words("写入有效期", "Write the last day"),
 }
 _LEAVE = Words("请勿取卡", "Leave the card where it is")
 _UNTOUCHED = Words("这张卡没有被改动", "This card was not changed")

@@ -22,6 +22,7 @@ class JobKind(models.TextChoices):
     UNLOAD = "unload", _("撤销充值")
     MARK = "mark", _("停用标记")
     PREPARE = "prepare", _("制卡")
+    EXTEND = "extend", _("写入有效期")
 
 
 class JobState(models.TextChoices):

@@ -81,7 +81,7 @@ class JobOrder:
     - ``load``: ``{"fen": int > 0, "kind": "top_up"|"bank_load", "contra": "drawer"|"bank", "contra_ref": int|None,
       "note": str}`` or ``{"claim": True}`` to put unclaimed money on the card;
       A drawer's load names its open shift as ``contra_ref`` and gets a receipt;
-    - ``unload``: ``{"receipt": id, "request": id, "shift": id}`` take a top-up of this shift back, as a supervisor agreed;
+    - ``unload``: ``{"receipt": id, "request": id, "shift": id}`` take a top-up of this shift back, as was agreed;
     - ``mark``: ``{"on": bool}`` the stop mark that offline tills obey; off only for a card in order;
     - ``prepare``: ``{}``.
     """
@@ -378,7 +378,7 @@ def _require_account(order: JobOrder, own_holder_id: int | None) -> None:
     if order.kind is not JobKind.READ and own_holder_id == account.holder_id:
         raise OrderRefused(OrderProblem.OWN_ACCOUNT)
     if order.card_id is None:
-        if order.kind is JobKind.PREPARE:
+        if order.kind in (JobKind.PREPARE, JobKind.EXTEND):
             raise OrderRefused(OrderProblem.BAD_PARAMS, field="card_id")
         return
     card = Card.objects.filter(id=order.card_id, account_id=order.account_id).first()

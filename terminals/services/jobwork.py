@@ -7,18 +7,14 @@ money cannot come apart. Everything may be repeated: a key is answered as before
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.db import InternalError, OperationalError, transaction
 
-from accounts.actors import Actor, Channel
-from accounts.models import LIVE_CARD, Card, CardLife
-from accounts.services import cards
-from accounts.services.errors import NotAllowed
-from accounts.services.rows import By
+from accounts.models import LIVE_CARD, Card
 from purse.procedures import Outcome
 from purse.rules import Refusal
 from terminals.messages.jobs import (
@@ -33,18 +29,20 @@ from terminals.messages.jobs import (
 )
 from terminals.messages.wire import OperationKey, Write, content_hash
 from terminals.models import OPEN_STATES, CardJob, CardJobStep, JobKind, JobState
-from terminals.services import cashwork, jobs
+from terminals.services import cashwork, chipwork, jobs
+from terminals.services.chipwork import SchoolMac
+from terminals.services.jobsteps import end_refused, go_to, tell, word
 from terminals.services.taps import Counterpart, moment
 from transactions.models import Contra, EntryKind
 from transactions.services import desk, outcomes
-from transactions.services.desk import ChipContent, DeskRefusal, DeskReply, Reading
+from transactions.services.desk import DeskReply, Reading
 from transactions.services.orders import Busy, TapOrder
 from transactions.services.outcomes import CardWrite
 from transactions.services.plan import Source
 
 MOVES_BOOK = (JobKind.LOAD, JobKind.UNLOAD)
-SchoolMac = Callable[[Card], bytes]
-"""The eight bytes by which a chip names its holder's school number."""
+NO_ENTRY = (JobKind.PREPARE, JobKind.EXTEND)
+"""The book has no answer under the keys of these."""
 
 
 def next_job(desk_id: int, *, now: datetime) -> JobTicket | None:
@@ -57,7 +55,7 @@ def next_job(desk_id: int, *, now: datetime) -> JobTicket | None:
             return None
         if job.state == JobState.ORDERED:
             job.taken_at = now
-            _go_to(job, JobState.TAKEN, None, now=now)
+            go_to(job, JobState.TAKEN, None, now=now)
         expected = _expected(job)
         return JobTicket(
             id=job.id,
@@ -76,7 +74,7 @@ def progress(asked: JobProgressRequest, *, desk_id: int, now: datetime) -> JobSt
         job = _locked(asked.job, desk_id)
         if job is None or not job.is_open or jobs.end_if_overdue(job, now=now):
             return _state(job)
-        _go_to(job, JobState(asked.state), asked.trouble, now=now)
+        go_to(job, JobState(asked.state), asked.trouble, now=now)
         return _state(job)
 
 
@@ -94,7 +92,9 @@ def show_card(asked: JobCardRequest, *, of: Counterpart, school_mac: SchoolMac) 
         if wrong is not None:
             return _other_card(job, wrong, now=of.book.now)
         if job.kind == JobKind.PREPARE:
-            return _prepare(job, asked, key, of, school_mac)
+            return chipwork.prepare(job, asked, key, of, school_mac)
+        if job.kind == JobKind.EXTEND and (job.told or asked.card is not None):
+            return chipwork.extend(job, asked, key, of)
         if asked.card is None:
             return _unread(job, asked, now=of.book.now)
         order = TapOrder(
@@ -158,14 +158,14 @@ def _decided(job: CardJob, key: uuid.UUID, uid: str, reply: DeskReply, *, now: d
     verdict = Verdict.WRITE
     if reply.refusal is not None:
         verdict = Verdict.REFUSED
-        _end_refused(job, reply.refusal, now=now)
+        end_refused(job, reply.refusal, now=now)
     elif not tap.writes:
         verdict = Verdict.DONE
         done = reading is not None and _reached(job, reading)
         jobs.end(job, JobState.DONE if done else JobState.STATE_UNKNOWN, now=now)
     else:
         detail = {"writes": [[write.side.value, write.seq] for write in tap.writes], "entry": job.entry_seq}
-        _tell(job, key, detail, now=now)
+        tell(job, key, detail, now=now)
     return JobCardAnswer(
         verdict=verdict,
         state=job.state,
@@ -229,64 +229,8 @@ def _expected(job: CardJob) -> Card | None:
 
 
 def _other_card(job: CardJob, trouble: Trouble, *, now: datetime) -> JobCardAnswer:
-    _go_to(job, JobState.CARD_AWAITED, trouble, now=now)
+    go_to(job, JobState.CARD_AWAITED, trouble, now=now)
     return JobCardAnswer(Verdict.OTHER_CARD, job.state, trouble=trouble)
-
-
-# --------------------------------------------------------------------------------------------------- blank chips
-
-
-def _prepare(
-    job: CardJob, asked: JobCardRequest, key: uuid.UUID, of: Counterpart, school_mac: SchoolMac
-) -> JobCardAnswer:
-    card = Card.objects.select_related("account").get(jobs=job)
-    if card.life != CardLife.BLANK:
-        _end_refused(job, DeskRefusal.HAS_CARD, now=of.book.now)
-        return JobCardAnswer(Verdict.REFUSED, job.state, refusal=job.refusal)
-    uid = bytes.fromhex(asked.uid)
-    content = desk.prepare_chip(
-        card, uid, school_number_mac=school_mac(card), keys=of.book.keys, book=of.book
-    )
-    if not isinstance(content, ChipContent):
-        _end_refused(job, content, now=of.book.now)
-        return JobCardAnswer(Verdict.REFUSED, job.state, refusal=content.value)
-    job.uid = asked.uid
-    if not job.steps.filter(key=key).exists():
-        _tell(
-            job,
-            key,
-            {"uid": asked.uid, "load_fen": content.load_fen, "first_seq": content.first_seq},
-            now=of.book.now,
-        )
-    return JobCardAnswer(
-        Verdict.WRITE,
-        job.state,
-        book_fen=content.load_fen,
-        card_fen=content.load_fen,
-        blocks=content.blocks,
-    )
-
-
-def _issue(job: CardJob, told: CardJobStep, of: Counterpart) -> None:
-    """The chip was read back: it becomes the card, unless the book has moved since its content was signed."""
-    actor = Actor(job.ordered_by, job.ordered_role, Channel(job.ordered_channel), job.ordered_place)
-    try:
-        with transaction.atomic():
-            card = cards.issue(job.card_id or 0, str(told.detail["uid"]).upper(), by=By(actor, of.book.now))
-            if not desk.chip_written(
-                card.pk, told.detail["load_fen"], told.detail["first_seq"], book=of.book
-            ):
-                raise _BookMoved
-    except _BookMoved:
-        _go_to(job, JobState.CARD_AWAITED, None, now=of.book.now)
-    except NotAllowed:
-        jobs.end(job, JobState.FAILED_UNCHANGED, now=of.book.now, refusal=DeskRefusal.HAS_CARD.value)
-    else:
-        jobs.end(job, JobState.DONE, now=of.book.now)
-
-
-class _BookMoved(Exception):
-    """The chip holds what the book held a moment ago."""
 
 
 # ----------------------------------------------------------------------------------------------------- a write ended
@@ -295,13 +239,13 @@ class _BookMoved(Exception):
 def _settle(job: CardJob, told: CardJobStep, asked: JobResultRequest, of: Counterpart) -> None:
     now, outcome = of.book.now, CardWrite(asked.outcome.value)
     assert told.key is not None
-    if job.kind != JobKind.PREPARE:
+    if job.kind not in NO_ENTRY:
         report = outcomes.Report(told.key, outcome)
         if told.key not in outcomes.report_outcomes([report], till=of.till, now=now):
             raise Busy("somebody else holds the card")
     newest = job.steps.filter(key__isnull=False).order_by("-id").first() == told
     detail = {"of": str(told.key), "outcome": outcome.value}
-    CardJobStep.objects.create(job=job, at=now, state=job.state, trouble=_word(asked.trouble), detail=detail)
+    CardJobStep.objects.create(job=job, at=now, state=job.state, trouble=word(asked.trouble), detail=detail)
     if not newest:
         return
     job.card_outcome, job.heard_at = outcome.value, now
@@ -309,11 +253,11 @@ def _settle(job: CardJob, told: CardJobStep, asked: JobResultRequest, of: Counte
     may_end = job.is_open or job.state == JobState.STATE_UNKNOWN
     if asked.outcome is Outcome.CONFIRMED and may_end:
         if job.kind == JobKind.PREPARE:
-            _issue(job, told, of)
+            chipwork.issue(job, told, of)
         else:
             jobs.end(job, JobState.DONE, now=now)
     elif job.is_open:
-        _go_to(job, JobState.CARD_AWAITED, asked.trouble or Trouble.TORN, now=now)
+        go_to(job, JobState.CARD_AWAITED, asked.trouble or Trouble.TORN, now=now)
 
 
 def _heard_before(job: CardJob, key: uuid.UUID, outcome: Outcome) -> bool:
@@ -342,37 +286,8 @@ def _state(job: CardJob | None) -> JobStateAnswer:
     return JobStateAnswer(job.is_open, job.state) if job else JobStateAnswer(False, JobState.CANCELLED.value)
 
 
-def _go_to(job: CardJob, state: JobState, trouble: Trouble | None, *, now: datetime) -> None:
-    """Note where the job is; one step for each change."""
-    changed = (job.state, job.trouble) != (state.value, _word(trouble))
-    job.state, job.trouble, job.heard_at = state, _word(trouble), now
-    job.save(update_fields=["state", "trouble", "heard_at", "taken_at"])
-    if changed:
-        CardJobStep.objects.create(job=job, at=now, state=state, trouble=_word(trouble))
-
-
-def _tell(job: CardJob, key: uuid.UUID, detail: dict[str, Any], *, now: datetime) -> None:
-    """Note that the desk gets something to write, under this key."""
-    job.told, job.state, job.trouble, job.heard_at = True, JobState.WRITING, "", now
-    job.save(
-        update_fields=["told", "state", "trouble", "heard_at", "uid", "result", "entry_seq", "card_outcome"]
-    )
-    if not job.steps.filter(key=key).exists():
-        CardJobStep.objects.create(job=job, at=now, state=JobState.WRITING, key=key, detail=detail)
-
-
-def _end_refused(job: CardJob, refusal: Refusal | DeskRefusal, *, now: datetime) -> None:
-    """Not done; but what this job did before to book or card is not undone by that."""
-    state = JobState.STATE_UNKNOWN if job.told else JobState.REFUSED
-    jobs.end(job, state, now=now, refusal=refusal.value)
-
-
 def _result(reading: Reading | None, after_fen: int | None) -> dict[str, Any] | None:
     """What was read, and what the card holds once everything is written."""
     if reading is None:
         return None
     return {**reading.to_json(), "after_fen": after_fen}
-
-
-def _word(trouble: Trouble | None) -> str:
-    return trouble.value if trouble else ""
