@@ -160,6 +160,57 @@ def _change(row_id: int, name: str, stored: object, effective_at: datetime) -> C
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change as the history shows it, called off or not; ``set_by`` and the like as ``Actor.who``."""
+
+    id: int
+    name: str
+    value: Value
+    effective_at: datetime
+    set_at: datetime
+    set_by: str
+    agreed_by: str
+    reason: str
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str = ""
+    withdrawn_reason: str = ""
+
+
+def history(name: str | None = None, *, newest: int = 200) -> list[Told]:
+    """Every change of one value or of all, the latest beginning first. One statement."""
+    rows = PolicyChange.objects.select_related("withdrawal").order_by("-effective_at", "-id")
+    if name is not None:
+        rows = rows.filter(name=name)
+    return [told for row in rows[:newest] if (told := _told(row)) is not None]
+
+
+def change(change_id: int) -> Told | None:
+    """One change; None for one that is not there."""
+    row = PolicyChange.objects.select_related("withdrawal").filter(pk=change_id).first()
+    return _told(row) if row else None
+
+
+def _told(row: PolicyChange) -> Told | None:
+    known = _change(row.pk, row.name, row.value, row.effective_at)
+    if known is None:
+        return None
+    off = getattr(row, "withdrawal", None)
+    return Told(
+        id=row.pk,
+        name=row.name,
+        value=known.value,
+        effective_at=row.effective_at,
+        set_at=row.set_at,
+        set_by=row.set_by,
+        agreed_by=row.agreed_by,
+        reason=row.reason,
+        withdrawn_at=off.withdrawn_at if off else None,
+        withdrawn_by=off.withdrawn_by if off else "",
+        withdrawn_reason=off.reason if off else "",
+    )
+
+
 def usual(name: str) -> Value:
     """The value that holds as long as nobody set one. Raises ``KeyError``."""
     if name in _POLICY_NAMES:
