@@ -56,6 +56,7 @@ _DONE: dict[JobKind, Words] = {
     JobKind.LOAD: _("已充值，库与卡都已入账"),
     JobKind.MARK: _("卡上标记已更新"),
     JobKind.PREPARE: _("制卡完成"),
+    JobKind.EXTEND: _("有效期已写入卡片"),
 }
 _UNDER_WAY: dict[JobState, Words] = {
     JobState.ORDERED: _("等待读卡程序接收"),
