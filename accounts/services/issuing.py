@@ -216,6 +216,40 @@ def hand_over(key: UUID, account_id: int, *, door: AtCounter, now: datetime) -> 
 
 
 @transaction.atomic
+def extend_card(
+    key: UUID, account_id: int, expires_on: date, *, door: AtCounter, now: datetime
+) -> CounterDeed:
+    """Give the account's card a later last day; an expired one is in use again. The chip gets it by a card job.
+
+    Raises ``NotAllowed`` (DOCUMENT_NEEDED, ACCOUNT_ENDED, NO_CARD, BAD_DAY, CARD_ENDED) and ``KeyReused``.
+    """
+    asked = deeds.Asked(key, DeedKind.EXTEND, {"account": account_id, "expires_on": expires_on.isoformat()})
+    if (known := deeds.begin(asked)) is not None:
+        return known
+    account = lock(account_id)
+    refuse_own(account, door)
+    if door.document not in IDENTITY:
+        raise NotAllowed(Reason.DOCUMENT_NEEDED)
+    if account.life != AccountLife.OPEN:
+        raise NotAllowed(Reason.ACCOUNT_ENDED)
+    kept = Card.objects.filter(account=account, life__in=[*LIVE_CARD, CardLife.EXPIRED])
+    card = kept.order_by("-issue_no").first()
+    if card is None:
+        raise NotAllowed(Reason.NO_CARD)
+    refuse_expiry(ServiceKind(card.kind), expires_on, today=now.astimezone(SHANGHAI).date())
+    if card.expires_on is None or expires_on <= card.expires_on:
+        raise NotAllowed(Reason.BAD_DAY)
+    former = card.expires_on
+    card = cards.extend(card.pk, expires_on, by=By(door.actor, now, noted=door.noted))
+    facts = {
+        "issue_no": card.issue_no,
+        "former": former.isoformat(),
+        "expires_on": expires_on.isoformat(),
+    }
+    return deeds.note(asked, deeds.Done(account.pk, card.pk, facts), door=door, now=now)
+
+
+@transaction.atomic
 @sensitive_variables("pins")
 def make_slips(key: UUID, account_id: int, *, door: AtCounter, now: datetime, secrets: Secrets) -> Slips:
     """Give both initial passwords anew and return those that must be printed; the same key never shows them again.
