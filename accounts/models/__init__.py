@@ -7,6 +7,7 @@ changed. ``policy``: the university's numbers from when on (PolicyChange, Policy
 ``deeds``: what a desk did with an account and its card (CounterDeed). ``rights``: services granted (ServiceGrant).
 ``found``: lost cards and found ones (FoundCard, FoundEvent, LostPost, FinderReport). ``notices``: holders are told.
 ``pinpad``: passwords that a holder is asked to key at a desk (PadRequest).
+``runs``: what cron did (JobRun).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from .roster import (
     RosterState,
     RosterVerdict,
 )
+from .runs import RUN_LOCK, JobRun, RunResult
 from .secrets import Attempt, Budget, LoginRecord, Secret, SecretKind
 from .sessions import StaffSession
 from .standing import (
@@ -65,6 +67,7 @@ __all__ = [
     "OPEN_PAD",
     "ROSTER_ENDED",
     "ROSTER_UNDER_WAY",
+    "RUN_LOCK",
     "Account",
     "AccountLife",
     "Attempt",
@@ -91,6 +94,7 @@ __all__ = [
     "HolderKind",
     "IssueBatch",
     "IssueItem",
+    "JobRun",
     "LoginRecord",
     "LossReport",
     "LostPost",
@@ -119,6 +123,7 @@ __all__ = [
     "RosterScope",
     "RosterState",
     "RosterVerdict",
+    "RunResult",
     "Secret",
     "SecretKind",
     "Service",
