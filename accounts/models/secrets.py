@@ -112,6 +112,9 @@ class LoginRecord(models.Model):
             ),
             models.Index(name="login_failed_by_time", fields=["at"], condition=Q(succeeded=False)),
             models.Index(name="login_by_account", fields=["account", "at"]),
+            models.Index(
+                name="login_of_staff", fields=["subject", "at"], condition=Q(subject__startswith="operator:")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -221,6 +221,8 @@ def use(request_id: int, *, kind: str, content: Mapping[str, Any], actor: Actor,
     request = Request.objects.filter(pk=request_id, kind=kind).first()
     if request is None:
         raise NotApproved(Why.NOT_AGREED)
+    if request.operator_id is not None and request.operator_id == _operator_id(actor):
+        raise NotApproved(Why.ABOUT_ONESELF)
     if RequestResult.objects.filter(request=request).exists():
         raise NotApproved(Why.USED)
     if not RequestRuling.objects.filter(request=request, verdict=RequestVerdict.AGREED).exists():

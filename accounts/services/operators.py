@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.actors import Actor
 from accounts.keys import Secrets
-from accounts.models import Attempt, Budget, Campus, Holder, Operator, OperatorRole
+from accounts.models import Attempt, Budget, Campus, Holder, LoginRecord, Operator, OperatorRole
 from accounts.services import audit
 from accounts.services.throttle import Guess, Source
 from purse.policy import Policy
@@ -148,7 +148,7 @@ def set_authenticator(username: str, *, actor: Actor, now: datetime, secrets: Se
     if operator is None:
         raise NoSuchOperator(username)
     TOTPDevice.objects.filter(user=operator).delete()
-    Attempt.objects.filter(subject=_subject(username, secrets)).delete()
+    forget_guesses(username, secrets=secrets)
     device = TOTPDevice.objects.create(user=operator, name="authenticator", confirmed=True)
     audit.record(audit.Deed("operator.set_authenticator", "operator", operator.pk), actor=actor, now=now)
     return str(device.config_url)
@@ -157,6 +157,18 @@ def set_authenticator(username: str, *, actor: Actor, now: datetime, secrets: Se
 def guess_of(username: str, address: str, *, secrets: Secrets) -> Guess:
     """A staff password or code about to be compared, for a name that exists or not."""
     return Guess(_subject(username, secrets), None, Budget.REMOTE, Source.web(address))
+
+
+def forget_guesses(username: str, *, secrets: Secrets) -> None:
+    """Take away the count of wrong guesses at an operator's door."""
+    Attempt.objects.filter(subject=_subject(username, secrets)).delete()
+
+
+def logins_of(username: str, *, secrets: Secrets, newest: int = 10) -> list[LoginRecord]:
+    """The latest passwords and codes tried for an operator, newest first."""
+    staff = LoginRecord.objects.filter(subject__startswith="operator:")  # of these there is an index
+    tried = staff.filter(subject=_subject(username, secrets))
+    return list(tried.order_by("-at", "-pk")[:newest])
 
 
 def _subject(username: str, secrets: Secrets) -> str:
