@@ -20,6 +20,9 @@ class Policy:
     load_min_fen: int = 1_00
     load_max_fen: int = 500_00
     """A bank load moves 1 to 500 yuan, both included (L43)."""
+    cash_top_up_min_fen: int = 1_00
+    cash_top_up_max_fen: int = 500_00
+    """One cash top-up at a counter, both included; more than a purse needs is a typing error."""
     levelling_silence: timedelta = timedelta(days=5)
     """A terminal silent for this long or longer lets its gaps be levelled (L109; 以上 includes the bound)."""
     freeze_on_late_upload: bool = True

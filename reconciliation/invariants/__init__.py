@@ -7,6 +7,7 @@ session while it runs, as ``ecard.max_book_fen`` and the like.
 from __future__ import annotations
 
 from reconciliation.invariants.card import CARD
+from reconciliation.invariants.cash import CASH
 from reconciliation.invariants.check import Check
 from reconciliation.invariants.decisions import DECISIONS
 from reconciliation.invariants.ledger import LEDGER
@@ -14,6 +15,6 @@ from reconciliation.invariants.levelling import LEVELLING
 from reconciliation.invariants.locks import LOCKS
 from reconciliation.invariants.standing import STANDING
 
-ALL: tuple[Check, ...] = (*LEDGER, *LEVELLING, *DECISIONS, *LOCKS, *CARD, *STANDING)
+ALL: tuple[Check, ...] = (*LEDGER, *CASH, *LEVELLING, *DECISIONS, *LOCKS, *CARD, *STANDING)
 
 __all__ = ["ALL", "Check"]

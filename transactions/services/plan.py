@@ -142,7 +142,7 @@ class Plan:
         self._post(source, fen, 0, Side.LOAD)
 
     def take_back(self, top_up_id: int, fen: int, source: Source) -> None:
-        """Take a top-up back from the book, like a purchase: the card's SPEND side follows, and the next tap heals it."""
+        """Take a top-up back from the book, like a purchase: the card follows, and its next tap heals it."""
         self._heal_count()
         self._post(source, -fen, 0, Side.SPEND, reverses=top_up_id)
         self._reverses = top_up_id, entry_id(self._seen.account.id, self._entries[-1].seq)
