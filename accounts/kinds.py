@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
-from accounts.models import DocumentKind, HolderKind, OperatorRole, SecretKind
+from accounts.models import (
+    ClosingResult,
+    ClosingState,
+    DocumentKind,
+    FoundEventKind,
+    FoundHow,
+    FoundState,
+    HolderKind,
+    NoticeKind,
+    OperatorRole,
+    PhotoVerdict,
+    PostState,
+    RosterScope,
+    RosterState,
+    RosterVerdict,
+    SecretKind,
+    ServiceKind,
+)
 
-__all__ = ["DocumentKind", "HolderKind", "OperatorRole", "SecretKind"]
+__all__ = [
+    "ClosingResult",
+    "ClosingState",
+    "DocumentKind",
+    "FoundEventKind",
+    "FoundHow",
+    "FoundState",
+    "HolderKind",
+    "NoticeKind",
+    "OperatorRole",
+    "PhotoVerdict",
+    "PostState",
+    "RosterScope",
+    "RosterState",
+    "RosterVerdict",
+    "SecretKind",
+    "ServiceKind",
+]
