@@ -12,18 +12,25 @@ from django.views import defaults
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from accounts.jobs import late_jobs
+from accounts.wiring import now
+
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers and is writable, else 503; always JSON ``{"ok", "database"}``."""
+    """200 when the database answers and is writable, else 503; always JSON ``{"ok", "database", "late"}``.
+
+    ``late``: the nightly jobs without a good end for more than a day. That is for people, not for a load balancer.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT NOT pg_is_in_recovery()")
             (writable,) = cursor.fetchone()
+        late = [job.name for job in late_jobs(now=now())]
     except DatabaseError:
-        return JsonResponse({"ok": False, "database": "unreachable"}, status=503)
+        return JsonResponse({"ok": False, "database": "unreachable", "late": []}, status=503)
     database = "writable" if writable else "read-only"
-    return JsonResponse({"ok": writable, "database": database}, status=200 if writable else 503)
+    return JsonResponse({"ok": writable, "database": database, "late": late}, status=200 if writable else 503)
 
 
 @require_safe

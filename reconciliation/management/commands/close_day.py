@@ -9,6 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.services.runs import recorded
+from accounts.wiring import now
 from reconciliation.services.close_day import AlreadyRunning, NotOver, close_days
 from reconciliation.services.reconcile import ClockWrong, refuse_wrong_clock
 from reconciliation.wiring import day_keys
@@ -27,8 +29,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run once. Raises ``CommandError`` when another run is under way or the day is not over."""
         try:
-            refuse_wrong_clock(datetime.now(UTC))
-            closed = close_days(keys=day_keys(), until=options["date"])
+            with recorded("close_day", clock=now, refusals=(AlreadyRunning, ClockWrong, NotOver)) as run:
+                refuse_wrong_clock(datetime.now(UTC))
+                closed = close_days(keys=day_keys(), until=options["date"])
+                run.counts = {"days": len(closed.days), "months_added": closed.months_added}
         except (AlreadyRunning, ClockWrong, NotOver) as refusal:
             raise CommandError(str(refusal)) from refusal
         if options["json"]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.services.runs import recorded
 from accounts.wiring import now, policy
 from reconciliation.services.reconcile import (
     AlreadyRunning,
@@ -33,12 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run once. Raises ``CommandError`` when another run is under way or the clocks are apart."""
         try:
-            refuse_wrong_clock(datetime.now(UTC))
-            if not options["dry_run"]:
-                resume(policy=policy(), now=now())
-                reconsider(policy=policy(), now=now())
-                holes.alarm(now=now())
-            outcome = reconcile(RunOrder(now=now(), policy=policy(), dry_run=options["dry_run"]))
+            outcome = _compare_only() if options["dry_run"] else _night()
         except (AlreadyRunning, ClockWrong) as refusal:
             raise CommandError(str(refusal)) from refusal
         if options["json"]:
@@ -56,3 +52,27 @@ class Command(BaseCommand):
                 self.stdout.write(f"{title} {mismatch.value} {count}")
         if outcome.postponed:
             self.stdout.write(f"postponed {outcome.postponed}")
+
+
+def _compare_only() -> Outcome:
+    refuse_wrong_clock(datetime.now(UTC))
+    return reconcile(RunOrder(now=now(), policy=policy(), dry_run=True))
+
+
+def _night() -> Outcome:
+    """First what lies there undecided and the alarms, then the comparison, which may find less to do."""
+    with recorded("reconcile", clock=now, refusals=(AlreadyRunning, ClockWrong)) as run:
+        refuse_wrong_clock(datetime.now(UTC))
+        resume(policy=policy(), now=now())
+        reconsider(policy=policy(), now=now())
+        holes.alarm(now=now())
+        outcome = reconcile(RunOrder(now=now(), policy=policy()))
+        run.counts = {
+            "compared": outcome.compared,
+            "frozen": outcome.frozen.total(),
+            "levelled": outcome.levelled,
+            "opened": outcome.opened.total(),
+            "closed": outcome.closed.total(),
+            "postponed": outcome.postponed,
+        }
+    return outcome

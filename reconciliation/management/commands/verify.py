@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from accounts.wiring import widest_policy
+from accounts.services.runs import recorded
+from accounts.wiring import now, widest_policy
 from reconciliation.services.verify import verify
 from reconciliation.wiring import day_keys
 
@@ -23,7 +24,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, print, and exit with 1 if anything is broken."""
-        verdict = verify(policy=widest_policy(), keys=day_keys())
+        with recorded("verify", clock=now) as run:
+            verdict = verify(policy=widest_policy(), keys=day_keys())
+            run.counts = {"checked": verdict.checked.total(), "broken": len(verdict.broken)}
+            run.failed = "" if verdict.ok else f"{len(verdict.broken)} broken"
         if options["json"]:
             self.stdout.write(json.dumps(verdict.to_json(), ensure_ascii=False))
         else:
