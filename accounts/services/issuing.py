@@ -26,13 +26,15 @@ from accounts.models import (
     CardLife,
     CounterDeed,
     DeedKind,
+    DocumentKind,
     Holder,
     HolderKind,
+    RosterMember,
     Secret,
     SecretKind,
     ServiceKind,
 )
-from accounts.papers import IDENTITY, PaperKind
+from accounts.papers import IDENTITY, PaperKind, SeenPaper
 from accounts.services import accounts, cards, deeds, holders, papers, passwords
 from accounts.services.accounts import Order
 from accounts.services.cards import NewCard
@@ -52,17 +54,32 @@ _PROOFS: dict[HolderKind, frozenset[PaperKind]] = {
 """What a late joiner shows for a formal card (guide L19)."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Applicant:
+    """Who asks for a card, all fields already parsed by ``accounts.checks``. May be on the roster already."""
+
+    school_no: str
+    name: str
+    kind: HolderKind
+    unit: str = ""
+    document_kind: DocumentKind = DocumentKind.NONE
+    id_number: str = ""
+
+    def __repr__(self) -> str:
+        return "Applicant(…)"
+
+
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """Whom to open an account for, and what card. ``campus``: the desk's, where the card is handed over.
+    """Whom to open an account for, and what card. ``campus_id``: the desk's, where the card is handed over.
 
-    ``person`` may be on the roster already (same school number); then name, kind and number must agree with it.
+    Where ``person`` is on the roster already (same school number), name, kind and number must agree with it.
     """
 
     key: UUID
-    person: Person
+    person: Applicant
     kind: ServiceKind
-    campus: Campus
+    campus_id: int
     expires_on: date | None = None
 
     def content(self, secrets: Secrets) -> Mapping[str, Any]:
@@ -71,7 +88,7 @@ class NewAccount:
         return {
             "person": secrets.blind("deed", whose).hex(),
             "kind": self.kind.value,
-            "campus": self.campus.code,
+            "campus": self.campus_id,
             "expires_on": self.expires_on.isoformat() if self.expires_on else None,
         }
 
@@ -102,7 +119,7 @@ def open_with_card(
     if door.own_holder_id == holder.pk:
         raise NotAllowed(Reason.HAS_ACCOUNT)
     by = By(door.actor, now, noted=door.noted)
-    order = Order(holder.pk, new.kind, new.campus, pending=True)
+    order = Order(holder.pk, new.kind, Campus.objects.get(pk=new.campus_id), pending=True)
     account = accounts.open_account(order, by=by, policy=policy, secrets=secrets).account
     card = cards.prepare(NewCard(account.pk, new.kind, new.expires_on), by=by)
     facts = {"kind": new.kind.value, "expires_on": asked.content["expires_on"], "issue_no": card.issue_no}
@@ -284,10 +301,12 @@ def refuse_waiting(account: Account) -> None:
 def _holder(new: NewAccount, *, door: AtCounter, now: datetime, secrets: Secrets) -> Holder:
     """The person of the roster if all that was typed agrees with it, else a newly registered one."""
     known = Holder.objects.filter(school_no=new.person.school_no).first()
+    if known is not None and new.kind is ServiceKind.FORMAL and _left(known):
+        raise NotAllowed(Reason.NOT_ON_ROSTER)
     if known is None:
         if new.kind is ServiceKind.FORMAL and new.person.kind is HolderKind.STUDENT:
             raise NotAllowed(Reason.NOT_ON_ROSTER)
-        return holders.register(new.person, actor=door.actor, now=now, secrets=secrets)
+        return holders.register(_person(new), actor=door.actor, now=now, secrets=secrets)
     number = holders.id_number_of(known, secrets)
     agrees = (known.name, known.kind) == (new.person.name, new.person.kind)
     if not agrees or (number and new.person.id_number and number != new.person.id_number):
@@ -295,7 +314,25 @@ def _holder(new: NewAccount, *, door: AtCounter, now: datetime, secrets: Secrets
     return known
 
 
-def check_document(holder_school_no: str, paper: papers.SeenPaper, typed_number: str) -> str:
+def _left(holder: Holder) -> bool:
+    """Whether the newest list of everybody no longer names this person (R004)."""
+    return RosterMember.objects.filter(holder=holder, left_at__isnull=False).exists()
+
+
+def _person(new: NewAccount) -> Person:
+    who = new.person
+    return Person(
+        school_no=who.school_no,
+        name=who.name,
+        kind=who.kind,
+        campus=Campus.objects.get(pk=new.campus_id),
+        unit=who.unit,
+        document_kind=who.document_kind,
+        id_number=who.id_number,
+    )
+
+
+def check_document(paper: SeenPaper, typed_number: str) -> str:
     """How the document that was shown stands to what was typed from it; for a person who may not be registered yet.
 
     Raises ``NotAllowed`` (WRONG_DOCUMENT) when the end of an identity document is not the end of the number.

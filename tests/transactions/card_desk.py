@@ -13,7 +13,7 @@ from accounts.models import Card, CounterDeed, HolderKind, OperatorRole, Service
 from accounts.options import Options
 from accounts.papers import PaperKind
 from accounts.services import cards, issuing
-from accounts.services.holders import Person as NewPerson
+from accounts.services.issuing import Applicant
 from accounts.services.rows import By
 from purse.procedures import ClassicDriver
 from terminals.device.reader.field import Field
@@ -90,9 +90,13 @@ def new_account(kind=ServiceKind.NAMED, *, key=None, expires_on="usual", **perso
     campus, _ = make_campus()
     serial = next(_people)
     fields = {
-        "school_no": f"V{serial:06d}", "name": "李访客", "kind": HolderKind.OTHER, "campus": campus,
+        "school_no": f"V{serial:06d}", "name": "李访客", "kind": HolderKind.OTHER,
     } | person  # fmt: skip
     usual: date | None = TODAY + timedelta(days=180) if kind is ServiceKind.NAMED else None
     return issuing.NewAccount(
-        key or uuid.uuid4(), NewPerson(**fields), kind, campus, usual if expires_on == "usual" else expires_on
+        key or uuid.uuid4(),
+        Applicant(**fields),
+        kind,
+        campus.pk,
+        usual if expires_on == "usual" else expires_on,
     )

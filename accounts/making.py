@@ -1,0 +1,113 @@
+"""How far the making of a card is: what the desk's page of the four steps shows (write, look, hand over)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from accounts.checks.masks import mask_name
+from accounts.models import (
+    LIVE_CARD,
+    Account,
+    AccountLife,
+    Card,
+    CardLife,
+    CounterDeed,
+    DeedKind,
+    Secret,
+    ServiceKind,
+)
+
+
+class Step(StrEnum):
+    """Where the newest card of an account is."""
+
+    NOTHING = "nothing"
+    """No card is being made, none is waiting."""
+    WRITE = "write"
+    """A blank is noted and must be written."""
+    LOOK = "look"
+    """Written and read back by the job; to be laid on the reader once more, and handed over."""
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """The card that is being made, or the one in use. ``spoilt``: how many blanks of this account went wrong."""
+
+    step: Step
+    card_id: int | None = None
+    issue_no: int = 0
+    expires_on: date | None = None
+    uid: str = ""
+    spoilt: int = 0
+    account_pending: bool = False
+    own_passwords: bool = False
+    """Whether the holder has chosen a password himself, so that no slip is due."""
+    slips_printed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A named card that nobody uses: for the yearly clean-up (N06)."""
+
+    account_id: int
+    number: int
+    name: str
+    campus_code: str
+    opened_at: datetime
+    seen_at: datetime | None
+    expires_on: date | None
+    book_fen: int
+
+
+def making_of(account_id: int) -> Making:
+    """How far it is. Four small queries."""
+    pending = Account.objects.values_list("life", flat=True).get(pk=account_id) == AccountLife.PENDING
+    cards = Card.objects.filter(account_id=account_id)
+    card = cards.filter(life=CardLife.BLANK).first() or cards.filter(life__in=LIVE_CARD).first()
+    own = Secret.objects.filter(account_id=account_id, is_default=False).exists()
+    printed = CounterDeed.objects.filter(account_id=account_id, kind=DeedKind.SLIPS).exists()
+    if card is None:
+        return Making(Step.NOTHING, account_pending=pending, own_passwords=own, slips_printed=printed)
+    if card.life == CardLife.BLANK:
+        step = Step.WRITE
+    else:
+        step = Step.LOOK if pending or card.life == CardLife.ISSUED else Step.DONE
+    return Making(
+        step=step,
+        card_id=card.pk,
+        issue_no=card.issue_no,
+        expires_on=card.expires_on,
+        uid=card.uid,
+        spoilt=cards.filter(life=CardLife.VOID).count(),
+        account_pending=pending,
+        own_passwords=own,
+        slips_printed=printed,
+    )
+
+
+def unused_named(*, now: datetime, unused_for: timedelta, newest: int = 200) -> tuple[Unused, ...]:
+    """Named cards in use that no reader has seen for so long, the longest unused first. One query."""
+    since = now - unused_for
+    rows = (
+        Card.objects.filter(life__in=[*LIVE_CARD, CardLife.EXPIRED], account__kind=ServiceKind.NAMED)
+        .filter(account__life=AccountLife.OPEN, account__opened_at__lt=since)
+        .exclude(seen_at__gte=since)
+        .select_related("account__holder", "account__campus")
+        .order_by("seen_at", "account__opened_at", "pk")
+    )
+    return tuple(
+        Unused(
+            account_id=card.account_id,
+            number=card.account.number,
+            name=mask_name(card.account.holder.name),
+            campus_code=card.account.campus.code,
+            opened_at=card.account.opened_at,
+            seen_at=card.seen_at,
+            expires_on=card.expires_on,
+            book_fen=card.account.book_fen,
+        )
+        for card in rows[:newest]
+    )
