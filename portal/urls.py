@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import entry, own, public
+from portal.views import disputes, entry, lostfound, own, public
 
 app_name = "portal"
 urlpatterns = [
     path("", public.home, name="home"),
+    path("lost-found/", lostfound.board, name="lost_found"),
+    path("lost-found/report/", lostfound.finder, name="finder"),
+    path("lost-found/report/thanks/", lostfound.finder_thanks, name="finder_thanks"),
     path("login/", entry.login, name="login"),
     path("logout/", entry.logout, name="logout"),
     path("me/", own.overview, name="overview"),
     path("me/extend/", entry.extend, name="extend"),
     path("me/statement/", own.statement, name="statement"),
+    path("me/statement/<int:entry_seq>/", disputes.movement, name="movement"),
+    path("me/statement/<int:entry_seq>/dispute/", disputes.dispute_movement, name="dispute_movement"),
+    path("me/disputes/", disputes.own_disputes, name="disputes"),
+    path("me/disputes/missing-top-up/", disputes.missing_top_up, name="missing_top_up"),
+    path("me/disputes/<int:dispute_id>/", disputes.dispute, name="dispute"),
+    path("me/disputes/<int:dispute_id>/word/", disputes.add_word, name="dispute_word"),
+    path("me/disputes/<int:dispute_id>/withdraw/", disputes.withdraw, name="dispute_withdraw"),
+    path("me/messages/", lostfound.messages, name="messages"),
+    path("me/lost-card/", lostfound.lost_card, name="lost_card"),
+    path("me/lost-card/post/", lostfound.post_search, name="post_search"),
+    path("me/lost-card/<int:post_id>/renew/", lostfound.renew_search, name="renew_search"),
+    path("me/lost-card/<int:post_id>/close/", lostfound.close_search, name="close_search"),
     path("me/loss/", own.loss, name="loss"),
     path("me/loss/<str:reference>/", own.loss_done, name="loss_done"),
     path("me/security/", own.security, name="security"),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.checks import Rejected
+from accounts.found import kept_for
 from accounts.kinds import SecretKind
 from accounts.pinhash import Busy
 from accounts.selectors import last_logins, loss_reports
@@ -26,8 +26,8 @@ from portal import holder_session
 from portal.access import HolderRequest, holder_required
 from portal.doors import actor_of, source_of
 from portal.forms import LossForm, PasswordForm, StatementForm, StrictForm
-from portal.places import CARD_CENTERS, WORKING_HOURS_TEXT
-from portal.words import difference, status_chip
+from portal.pages import centers, own_page
+from portal.words import difference
 from terminals.selectors import silent_tills
 from transactions.days import local_day
 from transactions.selectors import latest_lines, statement_page, statement_totals, why_they_differ
@@ -41,8 +41,13 @@ def overview(request: HolderRequest) -> HttpResponse:
     card = account.card
     seen = card is not None and card.seen_at is not None
     differs = difference(account, card, why_they_differ(card.id)) if card is not None and seen else None
-    context = {"differs": differs, "lines": latest_lines(account.id), **_centers()}
-    return _own_page(request, "portal/overview.html", context)
+    context = {
+        "differs": differs,
+        "lines": latest_lines(account.id),
+        "kept": kept_for(account.id),
+        **centers(),
+    }
+    return own_page(request, "portal/overview.html", context)
 
 
 @holder_required()
@@ -54,7 +59,7 @@ def statement(request: HolderRequest) -> HttpResponse:
     form = StatementForm(request.GET)
     which = form.chosen(today=local_day(now()))
     if which is None:
-        return _own_page(request, "portal/statement.html", {"form": form}, status=400)
+        return own_page(request, "portal/statement.html", {"form": form}, status=400)
     page = statement_page(
         request.account.id,
         which,
@@ -68,7 +73,7 @@ def statement(request: HolderRequest) -> HttpResponse:
         "page": page,
         "totals": statement_totals(request.account.id, which),
     }
-    return _own_page(request, "portal/statement.html", context)
+    return own_page(request, "portal/statement.html", context)
 
 
 @holder_required(initial_password=True)
@@ -91,9 +96,9 @@ def loss(request: HolderRequest) -> HttpResponse:
         "silent": silent_tills(now=now()),
         "report": reports[0] if reports and request.account.shown.status is Status.LOST else None,
         "is_lost": request.account.card is not None and request.account.card.lost_at is not None,
-        **_centers(),
+        **centers(),
     }
-    return _own_page(request, "portal/loss.html", context, status=status)
+    return own_page(request, "portal/loss.html", context, status=status)
 
 
 @holder_required(initial_password=True)
@@ -105,7 +110,7 @@ def loss_done(request: HolderRequest, reference: str) -> HttpResponse:
     )
     if report is None:
         raise Http404
-    return _own_page(request, "portal/loss_done.html", {"report": report, **_centers()})
+    return own_page(request, "portal/loss_done.html", {"report": report, **centers()})
 
 
 @holder_required(initial_password=True)
@@ -124,8 +129,8 @@ def security(request: HolderRequest) -> HttpResponse:
                 messages.success(request, _("查询密码已修改。"))
                 return redirect("portal:security" if not request.must_change else "portal:overview")
     logins = [] if request.must_change else last_logins(request.account.id, newest=8)
-    return _own_page(
-        request, "portal/security.html", {"form": form, "logins": logins, **_centers()}, status=status
+    return own_page(
+        request, "portal/security.html", {"form": form, "logins": logins, **centers()}, status=status
     )
 
 
@@ -191,23 +196,3 @@ def _wrong(form: StrictForm, field: str, verdict: PinVerdict) -> int:
     else:
         form.add_error(field, _("查询密码不正确"))
     return 403
-
-
-def _centers() -> dict[str, Any]:
-    return {"centers": CARD_CENTERS, "hours": WORKING_HOURS_TEXT}
-
-
-def _own_page(
-    request: HolderRequest, template: str, context: dict[str, Any], *, status: int = 200
-) -> HttpResponse:
-    """Render a personal page, with what its frame shows."""
-    session = request.holder_session
-    frame = {
-        "account": request.account,
-        "must_change": request.must_change,
-        "chip": status_chip(request.account),
-        "frozen": request.account.frozen_at is not None,
-        "seconds_left": int((session.ends_at - now()).total_seconds()),
-        "extendable": session.extendable,
-    }
-    return render(request, template, frame | context, status=status)

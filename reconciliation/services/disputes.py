@@ -20,7 +20,7 @@ from accounts.models import LIVE_CARD, Card
 from accounts.services import rows
 from accounts.services.operators import Hand, NoSuchOperator, Officer, officer
 from purse.policy import Policy
-from reconciliation.deadlines import WINDOW, due_on
+from reconciliation.deadlines import WINDOW, due_on, special_days
 from reconciliation.models import (
     Case,
     CaseNote,
@@ -118,7 +118,6 @@ def open_dispute(
     *,
     actor: Actor,
     now: datetime,
-    holidays: frozenset[date] = frozenset(),
     door: AtCounter | None = None,
 ) -> Opened:
     """Open a dispute, or return the one that there is about the same thing. Raises ``NotDone``.
@@ -151,7 +150,7 @@ def open_dispute(
         opened_at=now,
         channel=actor.channel,
         document="" if door is None else f"{door.document.value} {door.document_note}".strip(),
-        due_on=due_on(today, holidays=holidays),
+        due_on=due_on(today, special=special_days(account.campus_id, after=today)),
         changed_at=now,
     )
     step = Step(uuid5(claim.key, "opened"), DisputeEventKind.OPENED, actor, now, text="")

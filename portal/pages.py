@@ -1,0 +1,39 @@
+"""What every personal page has in its frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from accounts.notices import unread_count
+from accounts.wiring import now
+from portal.access import HolderRequest
+from portal.places import CARD_CENTERS, WORKING_HOURS_TEXT
+from portal.words import status_chip
+
+
+def centers() -> dict[str, Any]:
+    """Where the card centers are and when they are open."""
+    return {"centers": CARD_CENTERS, "hours": WORKING_HOURS_TEXT}
+
+
+def own_page(
+    request: HolderRequest, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Render a personal page, with what its frame shows."""
+    session = request.holder_session
+    frame = {
+        "account": request.account,
+        "must_change": request.must_change,
+        "chip": status_chip(request.account),
+        "frozen": request.account.frozen_at is not None,
+        "unread": unread_count(request.account.id),
+        "seconds_left": int((session.ends_at - now()).total_seconds()),
+        "extendable": session.extendable,
+        "new_key": uuid4(),
+    }
+    return render(request, template, frame | dict(context), status=status)
