@@ -5,6 +5,7 @@ from __future__ import annotations
 from accounts.models import (
     ClosingResult,
     ClosingState,
+    DeedKind,
     DocumentKind,
     FoundEventKind,
     FoundHow,
@@ -18,12 +19,14 @@ from accounts.models import (
     RosterState,
     RosterVerdict,
     SecretKind,
+    Service,
     ServiceKind,
 )
 
 __all__ = [
     "ClosingResult",
     "ClosingState",
+    "DeedKind",
     "DocumentKind",
     "FoundEventKind",
     "FoundHow",
@@ -37,5 +40,6 @@ __all__ = [
     "RosterState",
     "RosterVerdict",
     "SecretKind",
+    "Service",
     "ServiceKind",
 ]
