@@ -19,6 +19,7 @@ from transactions.models_cash import (
     TopUpSlip,
 )
 from transactions.models_holds import CardHold
+from transactions.models_merchants import MerchantTerms, SettlementPeriod
 
 __all__ = [
     "SEQ_BITS",
@@ -31,6 +32,7 @@ __all__ = [
     "EntryKind",
     "Merchant",
     "MerchantCategory",
+    "MerchantTerms",
     "Mode",
     "OfflineTrace",
     "OutcomeNote",
@@ -40,6 +42,7 @@ __all__ = [
     "ReceiptSeries",
     "Refund",
     "Reversal",
+    "SettlementPeriod",
     "Shift",
     "ShutDay",
     "TopUpSlip",
@@ -111,8 +114,10 @@ class Merchant(models.Model):
     name_en = models.TextField(default="", blank=True)
     campus = models.ForeignKey("accounts.Campus", models.PROTECT, related_name="merchants")
     category = models.TextField(choices=MerchantCategory, default=MerchantCategory.CANTEEN)
+    contract_no = models.TextField(default="", db_default="", blank=True)
     contract_from = models.DateField()
     contract_until = models.DateField(null=True)
+    """Its last day; null: until further notice. Outside of it no till of the merchant sells (R034)."""
 
     class Meta:
         verbose_name = _("商户")
@@ -120,7 +125,12 @@ class Merchant(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="merchant_category_known", condition=models.Q(category__in=MerchantCategory.values)
-            )
+            ),
+            models.CheckConstraint(
+                name="merchant_contract_in_order",
+                condition=models.Q(contract_until__isnull=True)
+                | models.Q(contract_until__gte=models.F("contract_from")),
+            ),
         ]
 
     def __str__(self) -> str:
