@@ -102,6 +102,12 @@ def open_of(account_id: int, kind: str, *, viewer: Officer, now: datetime) -> tu
     return tuple(_row(each, viewer, now) for each in mine)
 
 
+def about(operator_id: int, *, viewer: Officer, now: datetime, newest: int = 10) -> tuple[RequestRow, ...]:
+    """What was asked for about a member of staff, newest first."""
+    found = _seen_by(viewer).filter(operator_id=operator_id).order_by("-id")[:newest]
+    return tuple(_row(each, viewer, now) for each in found)
+
+
 def _all() -> QuerySet[Request]:
     return Request.objects.select_related("account", "operator", "maker", "ruling__checker", "result__by")
 

@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts.actors import Actor, Channel
 from accounts.kinds import OperatorRole
+from accounts.services import sessions
 from accounts.services.operators import Hand, Officer, officer_of
 from accounts.wiring import client_address, now
 from purse.policy import Policy
@@ -40,8 +41,13 @@ class StaffRequest(HttpRequest):
 StaffView = Callable[..., HttpResponseBase]
 
 
-def staff_required(*roles: OperatorRole) -> Callable[[StaffView], StaffView]:
-    """Let operators in who hold one of ``roles``; others are told that they may not."""
+def staff_required(
+    *roles: OperatorRole, with_given_password: bool = False
+) -> Callable[[StaffView], StaffView]:
+    """Let operators in who hold one of ``roles``; others are told that they may not.
+
+    Whose password was given by an administrator gets no further than choosing an own one (``with_given_password``).
+    """
 
     def wrap(view: StaffView) -> StaffView:
         @wraps(view)
@@ -52,6 +58,8 @@ def staff_required(*roles: OperatorRole) -> Callable[[StaffView], StaffView]:
             request.officer = officer_of(request.user)
             if request.officer.role not in roles:
                 raise PermissionDenied
+            if request.user.must_change_password and not with_given_password:
+                return redirect("counter:own_password")
             return view(request, *args, **kwargs)
 
         return guarded
@@ -64,6 +72,15 @@ def begin(request: HttpRequest, *, now: datetime) -> None:
     request.session.pop("holder", None)
     request.session[_SINCE] = request.session[_SEEN] = request.session[_CODE] = now.isoformat()
     request.session.set_expiry(int(ABSOLUTE.total_seconds()))
+    if request.session.session_key is None:
+        request.session.save()
+    sessions.begin(
+        int(request.user.pk or 0),
+        str(request.session.session_key),
+        place=client_address(request),
+        agent=request.headers.get("User-Agent", ""),
+        now=now,
+    )
 
 
 def note_code(request: HttpRequest, *, now: datetime) -> None:

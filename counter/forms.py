@@ -204,7 +204,8 @@ class EntryForm(StrictForm):
         return int(text) if text else None
 
 
-def _name_of(place: CampusFacts) -> str:
+def name_of(place: CampusFacts) -> str:
+    """A campus in the reader's language."""
     english = (get_language() or "").startswith("en")
     return place.name_en if english and place.name_en else place.name_zh
 

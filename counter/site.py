@@ -35,8 +35,9 @@ class StaffSite(AdminSite):
         super().register([model for model in models if model not in LEFT_OUT], admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """A verified operator with the right to the back office, whose session is alive."""
-        return is_present(request, now=now()) and bool(request.user.is_staff)
+        """A verified operator with a password of his own and the right to the back office, whose session is alive."""
+        user: Any = request.user
+        return is_present(request, now=now()) and user.is_staff and not user.must_change_password
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Everybody of the staff comes in through the same door."""

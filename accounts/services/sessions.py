@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.actors import Actor
@@ -81,6 +82,18 @@ def end_all(operator_id: int, *, actor: Actor, now: datetime, keep: str | None =
         deed = audit.Deed("operator.end_sessions", "operator", operator_id, after={"ended": ended})
         audit.record(deed, actor=actor, now=now)
     return ended
+
+
+@transaction.atomic
+def end_others(operator_id: int, *, keep: str | None, actor: Actor, now: datetime) -> int:
+    """End every own session but the one that asks. Returns how many."""
+    return end_all(operator_id, actor=actor, now=now, keep=keep)
+
+
+def move(old: str | None, new: str | None) -> None:
+    """Follow a session that got another key, as after a change of password."""
+    if old and new and old != new:
+        StaffSession.objects.filter(session_key=old).update(session_key=new)
 
 
 def _living(keys: list[str]) -> QuerySet[Session]:

@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.kinds import OperatorRole
+from accounts.services import sessions
 from accounts.wiring import now
 from counter.access import StaffRequest, begin, ends_at, staff_required
 from counter.forms import StaffLoginForm
@@ -43,11 +44,12 @@ def login(request: HttpRequest) -> HttpResponse:
 @never_cache
 def logout(request: HttpRequest) -> HttpResponse:
     """End the session."""
+    sessions.note_end(request.session.session_key, now=now())
     auth.logout(request)
     return redirect("counter:login")
 
 
-@staff_required(*OperatorRole)
+@staff_required(*OperatorRole, with_given_password=True)
 @require_POST
 def extend(request: StaffRequest) -> HttpResponse:
     """Stay: another quarter of an hour, as far as the ten hours allow."""

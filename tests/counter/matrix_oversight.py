@@ -24,6 +24,31 @@ counter:withdraw_request GET   in - 405 405 405 405 405 405 403 403 403 405
 counter:withdraw_request POST  in - 409 404 404 409 404 409 403 403 403 404
 counter:carry_out_request GET  in - 405 405 405 405 405 405 403 403 403 405
 counter:carry_out_request POST in - 409 404 404 409 404 409 403 403 403 404
+
+counter:operators        GET   in - 403 403 403 403 403 403 200 200 403 200
+counter:operators        POST  in - 403 403 403 403 403 403 405 405 403 405
+counter:new_operator     GET   in - 403 403 403 403 403 403 403 403 403 200
+counter:new_operator     POST  in - 403 403 403 403 403 403 403 403 403 400
+counter:operator         GET   in - 403 403 403 403 403 403 200 200 403 200
+counter:operator         POST  in - 403 403 403 403 403 403 405 405 403 405
+counter:change_operator  GET   in - 403 403 403 403 403 403 403 403 403 200
+counter:change_operator  POST  in - 403 403 403 403 403 403 403 403 403 400
+counter:enable_operator  GET   in - 403 403 403 403 403 403 403 403 403 405
+counter:enable_operator  POST  in - 403 403 403 403 403 403 403 403 403 400
+counter:disable_operator GET   in - 403 403 403 403 403 403 403 403 403 405
+counter:disable_operator POST  in - 403 403 403 403 403 403 403 403 403 400
+counter:give_password    GET   in - 403 403 403 403 403 403 403 403 403 405
+counter:give_password    POST  in - 403 403 403 403 403 403 403 403 403 200
+counter:give_authenticator GET in - 403 403 403 403 403 403 403 403 403 405
+counter:give_authenticator POST in - 403 403 403 403 403 403 403 403 403 200
+counter:end_sessions     GET   in - 403 403 403 403 403 403 403 403 403 405
+counter:end_sessions     POST  in - 403 403 403 403 403 403 403 403 403 go
+counter:me               GET   in - 200 - - - - - - - - -
+counter:me               POST  in - 405 - - - - - - - - -
+counter:own_password     GET   in - 200 - - - - - - - - -
+counter:own_password     POST  in - 400 - - - - - - - - -
+counter:end_own_sessions GET   in - 405 - - - - - - - - -
+counter:end_own_sessions POST  in - go  - - - - - - - - -
 """
 
 
@@ -33,4 +58,4 @@ def world() -> dict[str, object]:
     maker = desk.operator("request.maker", OperatorRole.CASHIER)
     ask = Ask(uuid4(), "matrix.deed", {"what": "x"}, "because", amount_fen=10_00)
     asked = approvals.propose(ask, hand=desk.hand(maker, now=moment), now=moment, policy=Policy())
-    return {"request_id": asked.pk}
+    return {"request_id": asked.pk, "operator_id": maker.pk}
