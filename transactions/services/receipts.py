@@ -17,7 +17,7 @@ from django.db import transaction
 
 from accounts.checks.masks import mask_name
 from accounts.keys import Secrets
-from accounts.models import Account, Operator
+from accounts.models import Account, Campus, Operator
 from accounts.services import audit
 from accounts.services.rows import By
 from transactions.models import Receipt, ReceiptCopy, ReceiptKind, ReceiptSeries, Shift
@@ -32,7 +32,7 @@ class NewReceipt:
     """What a receipt says besides its number. Amounts in fen, ``fen`` > 0.
 
     ``entry_id``: the movement at the drawer, else the one that took the money. ``shift_id`` None: paid without cash;
-    the receipt is then numbered in the series of the account's campus.
+    the receipt is then numbered in the series of the officer's campus.
     """
 
     kind: ReceiptKind
@@ -54,8 +54,8 @@ class NewReceipt:
 def issue(new: NewReceipt, *, now: datetime) -> Receipt:
     """Issue the next receipt of the series. Call it in the transaction that posted the entry, after posting."""
     account = Account.objects.select_related("holder", "campus").get(pk=new.account_id)
-    officer = Operator.objects.get(pk=new.officer_id)
-    place_zh, place_en, series_code = _place(new, account)
+    officer = Operator.objects.select_related("campus").get(pk=new.officer_id)
+    place_zh, place_en, series_code = _place(new, officer.campus or account.campus)
     series = ReceiptSeries.objects.select_for_update().get(code=series_code)
     series.last_no += 1
     series.save(update_fields=["last_no"])
@@ -138,8 +138,8 @@ def print_copy(receipt_id: int, *, officer_id: int, by: By) -> int:
     return no
 
 
-def _place(new: NewReceipt, account: Account) -> tuple[str, str, str]:
-    """Where it is issued, in both languages, and the series that numbers it."""
+def _place(new: NewReceipt, at: Campus) -> tuple[str, str, str]:
+    """Where it is issued, in both languages, and the series that numbers it; ``at``: where it is paid without cash."""
     if new.shift_id is not None:
         shift = Shift.objects.select_related("drawer__campus").get(pk=new.shift_id)
         drawer, campus = shift.drawer, shift.drawer.campus
@@ -148,11 +148,9 @@ def _place(new: NewReceipt, account: Account) -> tuple[str, str, str]:
             f"{campus.name_en} {drawer.name_en or drawer.name_zh}",
             drawer.code,
         )
-    code = f"{account.campus_id}B"
-    ReceiptSeries.objects.bulk_create(
-        [ReceiptSeries(code=code, campus_id=account.campus_id)], ignore_conflicts=True
-    )
-    return account.campus.name_zh, account.campus.name_en, code
+    code = f"{at.pk}B"
+    ReceiptSeries.objects.bulk_create([ReceiptSeries(code=code, campus=at)], ignore_conflicts=True)
+    return at.name_zh, at.name_en, code
 
 
 _NOBODYS: Final = Receipt(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import LIVE_CARD, Account, AccountLife, Card, OperatorRole
 from accounts.services.operators import Officer
@@ -129,7 +129,8 @@ def show(shift_id: int, *, now: datetime) -> TopUpSlip | None:
     """
     silent = Q(display_seen_at=None) | Q(display_seen_at__lt=now - _STAMP_EVERY)
     Shift.objects.filter(silent, pk=shift_id, closed_at=None).update(display_seen_at=now)
-    slip = TopUpSlip.objects.filter(shift_id=shift_id, dropped_at=None).order_by("-announced_at").first()
+    kept = TopUpSlip.objects.filter(shift_id=shift_id, dropped_at=None)
+    slip = kept.order_by(F("confirmed_at").desc(nulls_first=True)).first()  # an open one is the newest
     if slip is not None and slip.shown_at is None and slip.confirmed_at is None:
         moment = max(now, slip.announced_at)
         fresh = TopUpSlip.objects.filter(pk=slip.pk, shown_at=None, confirmed_at=None)
