@@ -86,3 +86,9 @@ def channel_word(channel: str) -> str:
 def second(at: datetime) -> str:
     """A time of the campus to the second, ``2026-08-03 12:08:41``: what tells two sales apart."""
     return f"{localtime(at):%Y-%m-%d %H:%M:%S}"
+
+
+@register.filter
+def clock(at: datetime) -> str:
+    """A time of day on the campus to the second, ``12:08:41``."""
+    return f"{localtime(at):%H:%M:%S}"
