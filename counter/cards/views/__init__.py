@@ -1,0 +1,1 @@
+"""The pages about cards, by what a clerk comes for: ``issue``, ``making``, ``life``, ``closing``."""
