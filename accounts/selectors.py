@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.functional import Promise
 
 from accounts.checks.identifiers import AccountNumber, SchoolNumber
 from accounts.checks.masks import mask_id_number, mask_name, mask_school_no
@@ -15,18 +17,26 @@ from accounts.models import (
     LIVE_CARD,
     Account,
     AccountLife,
+    Attempt,
     AuditEvent,
+    Budget,
     Campus,
     Card,
     CardLife,
+    CounterDeed,
     Holder,
+    HolderKind,
     LoginRecord,
     LossReport,
+    Operator,
     Secret,
     SecretKind,
+    ServiceKind,
 )
+from accounts.services import passwords
 from accounts.services.holders import id_number_of, index_of
-from accounts.status import Shown, shown_status
+from accounts.services.throttle import ALLOWANCES, account_subject
+from accounts.status import FREEZE_WORDS, Shown, shown_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,11 @@ class HolderFacts:
     kind: str
     unit: str
     campus_code: str
+
+    @property
+    def kind_word(self) -> str | Promise:
+        """教职工, 学生 or 其他人员."""
+        return HolderKind(self.kind).label
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,13 @@ class AccountOverview:
     query_changed_at: datetime | None
     """When the query password was last set; older sessions are over."""
     holder_id: int
+    freeze_reasons: Sequence[str | Promise] = ()
+    """Every reason that freezes it, in words; also while another status is shown first."""
+
+    @property
+    def kind_word(self) -> str | Promise:
+        """正式卡 or 记名卡."""
+        return ServiceKind(self.kind).label
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +144,7 @@ def account_overview(account_id: int, *, today: date) -> AccountOverview:
         default_passwords=frozenset(SecretKind(kind) for kind, kept in secrets.items() if kept.is_default),
         query_changed_at=query.changed_at if query else None,
         holder_id=account.holder_id,
+        freeze_reasons=[FREEZE_WORDS[reason] for reason in account.frozen_reasons],
     )
 
 
@@ -195,6 +218,41 @@ def find_account(identifier: AccountNumber | SchoolNumber) -> Account | None:
 def find_holder_by_id_number(id_number: str, secrets: Secrets) -> Holder | None:
     """The person with this (already parsed) identity number, through the blind index."""
     return Holder.objects.filter(id_number_index=index_of(id_number, secrets)).first()
+
+
+def has_initial_password(account_id: int, secrets: Secrets) -> bool:
+    """Whether an initial password follows from the document in the register (guide L131, reading A16)."""
+    return passwords.has_initial(Account.objects.select_related("holder").get(pk=account_id), secrets)
+
+
+def locked_doors(account_id: int, *, now: datetime) -> frozenset[Budget]:
+    """Which channel groups take no password of this account now, after too many wrong ones. One statement."""
+    counts = Attempt.objects.filter(subject=account_subject(account_id))
+    return frozenset(
+        Budget(row.budget)
+        for row in counts
+        if (row.blocked_until is not None and row.blocked_until > now)
+        or (row.budget in ALLOWANCES and row.failures >= ALLOWANCES[Budget(row.budget)].closed_at)
+    )
+
+
+def deeds_of(account_id: int, *, newest: int = 8) -> QuerySet[CounterDeed]:
+    """The latest deeds of desks for an account, newest first."""
+    return CounterDeed.objects.filter(account_id=account_id).order_by("-made_at")[:newest]
+
+
+def deed(key: UUID) -> CounterDeed | None:
+    """One deed of a desk, with its account."""
+    return CounterDeed.objects.select_related("account__holder", "card").filter(key=key).first()
+
+
+def operator_name(who: str) -> str:
+    """The name behind ``operator:<id>``; for anybody else what the audit calls him."""
+    kind, _, number = who.partition(":")
+    if kind != "operator" or not number.isdecimal():
+        return who
+    found = Operator.objects.filter(pk=int(number)).first()
+    return found.get_full_name() if found is not None else who
 
 
 def loss_reports(account_id: int, *, newest: int = 20) -> QuerySet[LossReport]:

@@ -50,6 +50,11 @@ AUDIT_KEY = read.single_key("AUDIT_KEY", env.str("AUDIT_KEY", default=""))
 BACKUP_RECIPIENT = env.str("BACKUP_RECIPIENT", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
+# ------------------------------------------------------------------------------------------------- bank
+
+BANK_CARD_BINS: list[str] = env.list("BANK_CARD_BINS", default=["999999"] if DEMO else ["6217", "6216", "6213"])
+"""How the savings cards of the bank begin; no other card may be bound to an account (guide L43)."""
+
 # --------------------------------------------------------------------------------------------- database
 
 _limits = {

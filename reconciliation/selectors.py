@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from purse.evidence import Leg
+from purse.evidence import Leg, OpenItems
 from reconciliation import comparison
-from reconciliation.mismatch import Compared
+from reconciliation.mismatch import CardSide, Compared
 from reconciliation.models import Case, CaseNote, CaseState, Mismatch, Proposal, ReconcileRun
 from terminals import selectors as terminals
 from terminals.models import Terminal
@@ -164,6 +164,21 @@ def explain(account_id: int) -> Explanation | None:
     """Why card and book of this account differ, item by item; None for an unknown account."""
     found = next(iter(comparison.read([account_id])), None)
     return explanation_of(found) if found is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Card beside book of one account, for the desk: why they differ, item by item and as their sum."""
+
+    explanation: Explanation
+    items: OpenItems
+    card: CardSide | None
+
+
+def sides(account_id: int) -> Sides | None:
+    """Both sides of one account as they stand now; None for an unknown account. Two or three statements."""
+    found = next(iter(comparison.read([account_id])), None)
+    return Sides(explanation_of(found), found.items, found.card) if found is not None else None
 
 
 def explanation_of(found: Compared) -> Explanation:

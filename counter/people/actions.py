@@ -18,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.kinds import OperatorRole
 from accounts.selectors import AccountOverview
+from accounts.status import Status
 
 Words = str | Promise
 CLERKS = (OperatorRole.CLERK, OperatorRole.SUPERVISOR)
@@ -54,6 +55,8 @@ class Facts:
     """Decisions about this account that wait for a second person or for its card."""
     card_here: bool
     """Whether this desk's reader showed exactly this card within two minutes."""
+    bound: bool = False
+    """Whether a bank card is bound to it."""
 
     @property
     def open(self) -> bool:
@@ -94,6 +97,8 @@ class Action:
     allowed: Allowed
     group: Group = Group.ACCOUNT
     looks: bool = False
+    fkey: str = ""
+    """The function key that presses it, such as ``F7``."""
 
     def why_not(self, facts: Facts) -> Words | None:
         """Why it is not possible for this operator and this account now, or None."""
@@ -117,7 +122,102 @@ def always(_facts: Facts) -> None:
     """Nothing about the account stands against it."""
 
 
-ACTIONS: tuple[Action, ...] = ()
+def _open(facts: Facts) -> Words | None:
+    return None if facts.open else _("账户不在使用中")
+
+
+def _loss(facts: Facts) -> Words | None:
+    if facts.account.life == "closed":
+        return _("账户已销户")
+    if facts.account.card is None or facts.account.card.life in ("blank", "replaced", "returned", "void"):
+        return _("没有可挂失的卡")
+    return _("已经挂失") if facts.lost else None
+
+
+def _lift(facts: Facts) -> Words | None:
+    if not facts.lost:
+        return _("没有挂失")
+    if not facts.live_card:
+        return _("这张卡已换卡、退卡或作废")
+    return _open(facts)
+
+
+def _limit(facts: Facts) -> Words | None:
+    return _("已冻结，请先处理差异并解冻") if facts.frozen else _open(facts)
+
+
+def _freeze(facts: Facts) -> Words | None:
+    if facts.account.life in ("pending", "closed"):
+        return _("账户不在使用中")
+    return _("已经冻结") if facts.frozen else None
+
+
+def _passwords(facts: Facts) -> Words | None:
+    if facts.account.card is not None and facts.account.card.life == "expired":
+        return _("卡片已过期，请先办理延期")
+    return _open(facts)
+
+
+def _unbind(facts: Facts) -> Words | None:
+    return None if facts.bound else _("没有绑定银行卡")
+
+
+def _make(facts: Facts) -> Words | None:
+    if facts.account.life not in ("pending", "open"):
+        return _("账户不在使用中")
+    return None
+
+
+def _replace(facts: Facts) -> Words | None:
+    card = facts.account.card
+    if card is None or card.life not in ("issued", "active", "damaged"):
+        return _("没有可换的卡")
+    if facts.frozen:
+        return _("已冻结，请先处理差异并解冻")
+    if facts.account.shown.status == Status.EXPIRED:
+        return _("卡片已过期，请先办理延期")
+    return _open(facts)
+
+
+def _new_card(facts: Facts) -> Words | None:
+    card = facts.account.card
+    if card is not None and card.life in ("issued", "active", "expired", "damaged"):
+        return _("已有卡片，请办理换卡或延期")
+    return _("已冻结，请先处理差异并解冻") if facts.frozen else _make(facts)
+
+
+def _extend(facts: Facts) -> Words | None:
+    card = facts.account.card
+    if card is None or card.life not in ("issued", "active", "expired"):
+        return _("没有可延期的卡")
+    return _open(facts) if card.expires_on else _("这张卡长期有效")
+
+
+def _services(facts: Facts) -> Words | None:
+    return _make(facts)
+
+
+_LOOKS = (*CLERKS, OperatorRole.AUDITOR)
+ACTIONS: tuple[Action, ...] = (
+    Action("counter:replace_card", _("换卡"), "card", CLERKS, _replace, Group.CARD, fkey="F6"),
+    Action("counter:make_card", _("制卡与发卡"), "card", _LOOKS, _make, Group.CARD, looks=True),
+    Action("counter:new_card", _("补制卡片"), "card", CLERKS, _new_card, Group.CARD),
+    Action("counter:extend_card", _("延期"), "clock", CLERKS, _extend, Group.CARD),
+    Action("counter:grants", _("服务权限"), "check", CLERKS, _services, Group.CARD),
+    Action("counter:release_hold", _("解除换卡预留"), "out", CLERKS, always, Group.MONEY),
+    Action("counter:close_account", _("销户退款"), "out", _LOOKS, always, Group.MONEY, looks=True),
+    Action("counter:report_loss", _("挂失"), "lost", CLERKS, _loss, Group.SAFETY, fkey="F7"),
+    Action("counter:lift_loss", _("解挂"), "card", CLERKS, _lift, Group.SAFETY),
+    Action("counter:passwords", _("密码"), "lock", CLERKS, _passwords, Group.SAFETY, fkey="F8"),
+    Action("counter:freeze", _("冻结"), "frozen", CLERKS, _freeze, Group.SAFETY),
+    Action("counter:limit", _("日限额"), "list", CLERKS, _limit, Group.ACCOUNT, fkey="F9"),
+    Action("counter:bank_card", _("绑定银行卡"), "card", CLERKS, _open, Group.ACCOUNT),
+    Action("counter:unbind", _("银行卡解约"), "out", CLERKS, _unbind, Group.ACCOUNT),
+    Action("counter:statement", _("流水与打印"), "list", _LOOKS, always, Group.ACCOUNT, looks=True),
+    Action("counter:identity", _("查看完整证件信息"), "search", CLERKS, always, Group.ACCOUNT, looks=True),
+    Action("counter:loss_history", _("挂失与办理记录"), "clock", _LOOKS, always, Group.ACCOUNT, looks=True),
+    Action("counter:open_dispute", _("登记争议"), "alert", CLERKS, always, Group.MONEY),
+)
 """All deeds, in the order of the page within their group."""
 
 
