@@ -13,3 +13,9 @@ from reconciliation.digest import DayKeys
 def day_keys() -> DayKeys:
     """The keys that seal closed days, read once per process."""
     return DayKeys(settings.DAY_KEYS)
+
+
+def audit_key() -> bytes:
+    """The key that seals the audit."""
+    key: bytes = settings.AUDIT_KEY
+    return key

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from purse.policy import Policy
+from reconciliation import audit_chain
 from reconciliation.digest import DayKeys
 from reconciliation.invariants import ALL, days, decisions
 
@@ -54,18 +55,21 @@ class Verdict:
         }
 
 
-def verify(*, policy: Policy, keys: DayKeys | None = None) -> Verdict:
+def verify(*, policy: Policy, keys: DayKeys | None = None, audit_key: bytes | None = None) -> Verdict:
     """Check every invariant (reliability.md section 2) in one snapshot. Not to be called inside a transaction.
 
-    Without ``keys`` the digests of closed days (L8) are not computed again, only their chain and sums are looked at.
+    Without ``keys`` the digests of closed days (L8) are not computed again, only their chain and sums are looked at;
+    the same for the seals of the audit (S6) without ``audit_key``.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SET LOCAL statement_timeout = 0")
-        return check_all(cursor, policy, keys)
+        return check_all(cursor, policy, keys, audit_key)
 
 
-def check_all(cursor: CursorWrapper, policy: Policy, keys: DayKeys | None = None) -> Verdict:
+def check_all(
+    cursor: CursorWrapper, policy: Policy, keys: DayKeys | None = None, audit_key: bytes | None = None
+) -> Verdict:
     """Run every check in the transaction of ``cursor``, whose snapshot should be one."""
     bounds = {
         "max_book_fen": policy.max_book_fen,
@@ -84,6 +88,9 @@ def check_all(cursor: CursorWrapper, policy: Policy, keys: DayKeys | None = None
     verdict.broken += [Broken(decisions.ID, *row) for row in islice(decisions.broken(cursor), LIST_MAX)]
     verdict.checked[days.ID] += _ask(cursor, days.COUNTED)[0][0]
     verdict.broken += [Broken(days.ID, *row) for row in islice(days.broken(cursor, keys), LIST_MAX)]
+    verdict.checked[audit_chain.ID] += _ask(cursor, audit_chain.COUNTED)[0][0]
+    seals = islice(audit_chain.broken(cursor, audit_key), LIST_MAX)
+    verdict.broken += [Broken(audit_chain.ID, *row) for row in seals]
     return verdict
 
 

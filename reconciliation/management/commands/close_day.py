@@ -9,15 +9,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.models import AuditSeal
 from accounts.services.runs import recorded
 from accounts.wiring import now
 from reconciliation.services.close_day import AlreadyRunning, NotOver, close_days
 from reconciliation.services.reconcile import ClockWrong, refuse_wrong_clock
-from reconciliation.wiring import day_keys
+from reconciliation.services.seal_audit import seal_audit
+from reconciliation.wiring import audit_key, day_keys
 
 
 class Command(BaseCommand):
-    help = "Close every finished ledger day: partitions ahead, no entry any more, a digest. Safe to repeat and to kill."
+    help = (
+        "Close every finished ledger day (partitions ahead, no entry any more, a digest) and seal the audit. "
+        "Safe to repeat and to kill."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options that interfaces.md fixes."""
@@ -32,14 +37,29 @@ class Command(BaseCommand):
             with recorded("close_day", clock=now, refusals=(AlreadyRunning, ClockWrong, NotOver)) as run:
                 refuse_wrong_clock(datetime.now(UTC))
                 closed = close_days(keys=day_keys(), until=options["date"])
-                run.counts = {"days": len(closed.days), "months_added": closed.months_added}
+                sealed = seal_audit(key=audit_key())
+                events = sealed.events if sealed else 0
+                run.counts = {
+                    "days": len(closed.days),
+                    "months_added": closed.months_added,
+                    "audit_events": events,
+                }
         except (AlreadyRunning, ClockWrong, NotOver) as refusal:
             raise CommandError(str(refusal)) from refusal
         if options["json"]:
-            self.stdout.write(json.dumps(closed.to_json()))
+            self.stdout.write(json.dumps(closed.to_json() | {"audit": _told(sealed)}))
             return
         for day in closed.days:
             self.stdout.write(f"closed {day.day} {day.entries} {day.hexdigest}")
         if closed.months_added:
             self.stdout.write(f"months added {closed.months_added}")
+        if sealed is not None:
+            self.stdout.write(f"audit sealed {sealed.events} up to {sealed.last_id} {sealed.digest.hex()}")
         self.stdout.write(f"total {len(closed.days)}")
+
+
+def _told(sealed: AuditSeal | None) -> dict[str, Any] | None:
+    """The new head of the audit's chain; to be kept off the machine, like the digests of the days."""
+    if sealed is None:
+        return None
+    return {"events": sealed.events, "last_id": sealed.last_id, "digest": sealed.digest.hex()}

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from accounts.services.runs import recorded
 from accounts.wiring import now, widest_policy
 from reconciliation.services.verify import verify
-from reconciliation.wiring import day_keys
+from reconciliation.wiring import audit_key, day_keys
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, print, and exit with 1 if anything is broken."""
         with recorded("verify", clock=now) as run:
-            verdict = verify(policy=widest_policy(), keys=day_keys())
+            verdict = verify(policy=widest_policy(), keys=day_keys(), audit_key=audit_key())
             run.counts = {"checked": verdict.checked.total(), "broken": len(verdict.broken)}
             run.failed = "" if verdict.ok else f"{len(verdict.broken)} broken"
         if options["json"]:
