@@ -111,21 +111,27 @@ def items(batch_id: int, *, places: range | None = None) -> list[ItemFacts]:
     found = _items().filter(batch_id=batch_id)
     if places is not None:
         found = found.filter(place__gte=places.start, place__lt=places.stop)
-    return [_item(item) for item in found.order_by("place")]
+    return [_item(each) for each in found.order_by("place")]
+
+
+def item(batch_id: int, item_id: int) -> ItemFacts | None:
+    """One card of a batch."""
+    found = _items().filter(batch_id=batch_id, pk=item_id).first()
+    return _item(found) if found else None
 
 
 def item_of_card(card_id: int) -> ItemFacts | None:
     """The place of a batch that this card fills."""
-    item = _items().filter(card_id=card_id).first()
-    return _item(item) if item else None
+    found = _items().filter(card_id=card_id).first()
+    return _item(found) if found else None
 
 
 def next_blank(batch_id: int, *, after_place: int = 0) -> ItemFacts | None:
     """The next card of a batch to be written; from the start again when the rest is done."""
     blank = _items().filter(batch_id=batch_id, card__life=CardLife.BLANK)
     blank = blank.filter(account__life__in=(AccountLife.PENDING, AccountLife.OPEN)).order_by("place")
-    item = blank.filter(place__gt=after_place).first() or blank.first()
-    return _item(item) if item else None
+    found = blank.filter(place__gt=after_place).first() or blank.first()
+    return _item(found) if found else None
 
 
 def units(batch_id: int) -> list[tuple[str, str, int, int, int]]:
@@ -146,7 +152,7 @@ def units(batch_id: int) -> list[tuple[str, str, int, int, int]]:
 def items_of_unit(batch_id: int, unit: str) -> list[ItemFacts]:
     """The cards of one college, for its list."""
     found = _items().filter(batch_id=batch_id, account__holder__unit=unit)
-    return [_item(item) for item in found.order_by("place")]
+    return [_item(each) for each in found.order_by("place")]
 
 
 def face_of(account_id: int) -> ItemFacts | None:

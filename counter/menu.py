@@ -33,6 +33,7 @@ TABS = (
     Tab("counter:disputes", pgettext_lazy("tab", "争议"), "alert", _DESK),
     Tab("counter:found_cards", _("拾卡"), "card", _DESK),
     Tab("counter:operators", _("操作员"), "lock", (OperatorRole.ADMIN, OperatorRole.AUDITOR)),
+    Tab("counter:roster", _("批量办理"), "people", _DESK),
 )
 
 
