@@ -25,8 +25,6 @@ class Options:
     """From the end of use to paying out, so that late journals come in (requirements 3.3)."""
     hold_back_days: int = 0
     """How long the money of a lost card is held back while tills are silent (A23); 0 = not at all."""
-    top_up_max_fen: int = 500_00
-    """One cash top-up."""
     second_password_for_load: bool = True
     """A bank load at the kiosk asks for the consumption password, too (security.md section 4)."""
     dispute_window_days: int = 60

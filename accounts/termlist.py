@@ -65,7 +65,16 @@ _LIST: Final = (
         1_000_00,
     ),
     Term(
-        "top_up_max_fen",
+        "cash_top_up_min_fen",
+        _("现金充值最小金额"),
+        _("一次现金充值至少收取的金额。"),
+        Unit.YUAN,
+        Group.LOAD,
+        1,
+        100_00,
+    ),
+    Term(
+        "cash_top_up_max_fen",
         _("现金充值上限"),
         _("一次现金充值最多收取的金额。"),
         Unit.YUAN,
@@ -331,7 +340,11 @@ _RULES: Final[tuple[tuple[Callable[[InForce], bool], Words], ...]] = (
     (lambda at: at.policy.default_limit_fen <= at.policy.max_limit_fen, _("初始日限额不能高于日限额上限")),
     (lambda at: at.policy.load_min_fen <= at.policy.load_max_fen, _("圈存最小金额不能高于最大金额")),
     (lambda at: at.policy.load_max_fen <= at.policy.max_book_fen, _("圈存最大金额不能高于余额上限")),
-    (lambda at: at.options.top_up_max_fen <= at.policy.max_book_fen, _("现金充值上限不能高于余额上限")),
+    (
+        lambda at: at.policy.cash_top_up_min_fen <= at.policy.cash_top_up_max_fen,
+        _("现金充值最小金额不能高于上限"),
+    ),
+    (lambda at: at.policy.cash_top_up_max_fen <= at.policy.max_book_fen, _("现金充值上限不能高于余额上限")),
     (lambda at: at.policy.sale_max_fen <= at.policy.max_book_fen, _("单笔消费上限不能高于余额上限")),
     (
         lambda at: at.policy.offline_sale_max_fen <= at.policy.sale_max_fen,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from terminals.api import wiring
-from terminals.api.errors import ApiError, cloned, not_allowed, replayed, revoked, unauthorized
+from terminals.api.errors import ApiError, cloned, no_contract, not_allowed, replayed, revoked, unauthorized
 from terminals.messages.signing import (
     Request,
     SignatureError,
@@ -23,6 +23,7 @@ from terminals.services import clones, contact, events, rights
 from terminals.services.enrolment import OLD_EPOCH_UPLOADS
 from terminals.services.registry import Machine
 from terminals.services.rights import Call
+from transactions.days import local_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def admit(identity: Identity, call: Call, *, now: datetime) -> Caller:
         raise unauthorized()
     if not rights.allowed(machine.kind, call):
         raise not_allowed()
+    if call is Call.DEBIT and not machine.has_contract(local_day(now)):
+        raise no_contract()
     if stamp.epoch < machine.epoch:
         _admit_old_keys(machine, call, now=now)
     elif call in NOTES_ITSELF:

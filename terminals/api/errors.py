@@ -58,6 +58,11 @@ def cloned() -> ApiError:
     return ApiError(403, "cloned", "本终端的密钥出现在两台设备上，已停用，请联系校园智能卡管理中心重新注册")
 
 
+def no_contract() -> ApiError:
+    """The merchant's contract has not begun or is over (R034): no sale, but everything that sales of before need."""
+    return ApiError(403, "no_contract", "商户合同未生效或已到期，不能收款，请联系校园智能卡管理中心")
+
+
 def not_allowed() -> ApiError:
     """This kind of terminal may not ask this."""
     return ApiError(403, "not_allowed", "本类终端不提供此功能")

@@ -20,6 +20,7 @@ from terminals.services import contact, enrolment, hotlist, taps, uploads
 from terminals.services import heartbeat as heartbeats
 from terminals.services.postings import Poster
 from terminals.services.rights import Call
+from transactions.days import local_day
 
 Json = dict[str, Any]
 
@@ -74,7 +75,7 @@ def heartbeat(caller: Caller, message: Json) -> Json:
     answer = HeartbeatAnswer(
         server_ms=int(caller.now.timestamp() * 1000),
         hotlist_version=hotlist.keep_fresh(now=caller.now),
-        may_sell_offline=caller.machine.sells_offline,
+        may_sell_offline=caller.machine.sells_offline and caller.machine.has_contract(local_day(caller.now)),
         policy=wiring.policy(),
     )
     return answer.to_json()

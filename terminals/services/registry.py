@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from terminals.models import Terminal
 from terminals.services import hotlist
+from transactions.merchants import in_force
 
 FRESH_S: Final = 0.5
 """Younger than this the list is used as it is."""
@@ -24,7 +25,7 @@ NEWCOMER_S: Final = 0.1
 
 _COLUMNS: Final = (
     "id", "kind", "merchant_id", "campus_id", "name_zh", "place", "may_sell_offline", "epoch", "min_epoch",
-    "enrolled_at", "revoked_at", "cloned_epoch",
+    "enrolled_at", "revoked_at", "cloned_epoch", "merchant__contract_from", "merchant__contract_until",
 )  # fmt: skip
 
 
@@ -44,6 +45,13 @@ class Machine:
     enrolled_at: datetime | None
     revoked_at: datetime | None
     cloned_epoch: int = 0
+    contract_from: date | None = None
+    contract_until: date | None = None
+    """First and last day of its merchant's contract."""
+
+    def has_contract(self, today: date) -> bool:
+        """Whether its merchant's contract runs: without one a till sells nothing (R034)."""
+        return in_force(self.contract_from, self.contract_until, on=today)
 
     @property
     def revoked(self) -> bool:

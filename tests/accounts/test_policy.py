@@ -382,7 +382,7 @@ def test_refusals_write_nothing(db):
         ("offline_stale_sale_max_fen", 20_00, True), ("offline_stale_sale_max_fen", 20_01, False),
         ("hotlist_stale", timedelta(days=5), True), ("refund_alone_max_fen", 200_00, True),
         ("refund_alone_max_fen", 200_01, False), ("clerk_alone_max_fen", 50_01, False),
-        ("top_up_max_fen", 1_000_00, True), ("top_up_max_fen", 1_000_01, False), ("sale_max_fen", 19_99, False),
+        ("cash_top_up_max_fen", 1_000_00, True), ("cash_top_up_max_fen", 1_000_01, False), ("sale_max_fen", 19_99, False),
     ],
 )  # fmt: skip
 def test_numbers_that_make_no_sense_together_are_refused(db, name, value, fits):
