@@ -161,7 +161,7 @@ def _file(file: RosterFile) -> FileFacts:
         total=file.total,
         revision=file.revision,
         notes=tuple(Problem.from_json(note) for note in file.notes),
-        counts=dict(file.counts),
+        counts={verdict.value: 0 for verdict in RosterVerdict} | {"left": 0} | dict(file.counts),
         uploaded_by=file.uploaded_by.get_full_name(),
         uploaded_at=file.uploaded_at,
         ended_by=file.ended_by.get_full_name() if file.ended_by else "",
