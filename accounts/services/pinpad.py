@@ -31,7 +31,7 @@ from accounts.models import (
 from accounts.papers import PaperKind
 from accounts.services import audit, deeds, passwords
 from accounts.services.errors import NotAllowed, Reason
-from accounts.services.rows import By, lock
+from accounts.services.rows import lock
 
 LIFETIME: Final = timedelta(minutes=3)
 REFUSALS_MAX: Final = 5
@@ -186,7 +186,7 @@ def _done(request: PadRequest, kind: DeedKind, door: AtCounter, *, now: datetime
     _end(request, PadState.DONE, now=now)
     asked = deeds.Asked(request.key, kind, {"account": request.account_id, "kind": request.kind})
     facts = {"kinds": [request.kind]}
-    return deeds.note(asked, deeds.Done(request.account_id, facts=facts), by=By(door.actor, now), door=door)
+    return deeds.note(asked, deeds.Done(request.account_id, facts=facts), door=door, now=now)
 
 
 def _mine(key: UUID, browser: str, *, now: datetime, task: PadTask) -> tuple[PadRequest, AtCounter]:

@@ -162,5 +162,5 @@ def _once(
     if known is not None:
         return known
     facts, card_id = act()
-    by = By(at.door.actor, at.now, reason)
-    return deeds.note(asked, deeds.Done(at.account_id, card_id, facts), by=by, door=at.door)
+    done = deeds.Done(at.account_id, card_id, facts)
+    return deeds.note(asked, done, door=at.door, now=at.now, reason=reason)

@@ -18,7 +18,7 @@ from accounts.models import AccountLife, CounterDeed, DeedKind
 from accounts.sealing import Place, seal, unseal
 from accounts.services import audit, deeds
 from accounts.services.passwords import refuse_own
-from accounts.services.rows import By, lock
+from accounts.services.rows import lock
 from banking.models import ACTIVE, Binding, BindingState
 from banking.numbers import masked
 from banking.services.errors import NotBound, Problem
@@ -63,7 +63,7 @@ def bind(
     shown = masked(made.first_four, made.last_four)
     facts = {"bank_card": shown, "before": masked(before.first_four, before.last_four) if before else ""}
     _audit("binding.bind", made, door, now, before=facts["before"])
-    return deeds.note(asked, deeds.Done(account_id, facts=facts), by=By(door.actor, now), door=door)
+    return deeds.note(asked, deeds.Done(account_id, facts=facts), door=door, now=now)
 
 
 @transaction.atomic
@@ -108,7 +108,7 @@ def confirm(
     row.save(update_fields=["state", "confirmed_at"])
     _audit("binding.confirm", row, door, now)
     facts = {"bank_card": masked(row.first_four, row.last_four), "before": ""}
-    return deeds.note(asked, deeds.Done(account_id, facts=facts), by=By(door.actor, now), door=door)
+    return deeds.note(asked, deeds.Done(account_id, facts=facts), door=door, now=now)
 
 
 @transaction.atomic(durable=True)
@@ -126,7 +126,7 @@ def unbind(account_id: int, *, key: uuid.UUID, door: AtCounter, now: datetime) -
     _end(row, now=now)
     _audit("binding.unbind", row, door, now)
     facts = {"bank_card": masked(row.first_four, row.last_four)}
-    return deeds.note(asked, deeds.Done(account_id, facts=facts), by=By(door.actor, now), door=door)
+    return deeds.note(asked, deeds.Done(account_id, facts=facts), door=door, now=now)
 
 
 def bank_card_of(binding: Binding, secrets: Secrets) -> str:
