@@ -35,7 +35,7 @@ _PAGES = 1000
 @require_POST
 def upload(request: StaffRequest) -> HttpResponse:
     """Bring an archive."""
-    form = PhotosForm(request.POST, request.FILES)
+    form = PhotosForm(request.POST, request.FILES, auto_id="photos_%s")
     if is_too_large(request):
         form.errors.clear()
         form.add_error(None, _("文件超过 %(limit)s MB") % {"limit": ARCHIVE_MAX // 1024 // 1024})

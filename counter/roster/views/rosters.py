@@ -48,7 +48,7 @@ def home_page(request: StaffRequest, *, status: int = 200, **forms: Any) -> Http
     own = request.officer.campus_id
     context = {
         "form": UploadForm(initial={"scope": RosterScope.ADDITIONS}),
-        "photos_form": PhotosForm(),
+        "photos_form": PhotosForm(auto_id="photos_%s"),
         "files": [(file, TONES[file.state]) for file in rosters.newest_files(own)],
         "archives": rosters.newest_archives(own),
         "batches": batches.newest_batches(own),
