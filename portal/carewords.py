@@ -7,9 +7,8 @@ from datetime import date
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 from accounts.kinds import NoticeKind
 from accounts.notices import NoticeRow
@@ -21,57 +20,57 @@ from reconciliation.services.disputes import Problem
 Words = str | Promise
 
 STATES: dict[DisputeState, tuple[Words, str]] = {
-    DisputeState.OPEN: (lazy("待受理"), "warn"),
-    DisputeState.TAKEN: (lazy("核查中"), "warn"),
-    DisputeState.ASKED: (lazy("等您补充"), "bad"),
-    DisputeState.PROPOSED: (lazy("退款审批中"), "warn"),
-    DisputeState.REFUNDED: (lazy("已退款"), "good"),
-    DisputeState.SETTLED: (lazy("已办结"), "good"),
-    DisputeState.REFUSED: (lazy("不予退款"), ""),
-    DisputeState.WITHDRAWN: (lazy("已撤回"), ""),
+    DisputeState.OPEN: (gettext_lazy("待受理"), "warn"),
+    DisputeState.TAKEN: (gettext_lazy("核查中"), "warn"),
+    DisputeState.ASKED: (gettext_lazy("等您补充"), "bad"),
+    DisputeState.PROPOSED: (gettext_lazy("退款审批中"), "warn"),
+    DisputeState.REFUNDED: (gettext_lazy("已退款"), "good"),
+    DisputeState.SETTLED: (gettext_lazy("已办结"), "good"),
+    DisputeState.REFUSED: (gettext_lazy("不予退款"), ""),
+    DisputeState.WITHDRAWN: (gettext_lazy("已撤回"), ""),
 }
 MOMENTS: dict[DisputeEventKind, Words] = {
-    DisputeEventKind.OPENED: lazy("您提出了争议"),
-    DisputeEventKind.TAKEN: lazy("管理中心已受理"),
-    DisputeEventKind.ASKED: lazy("管理中心请您补充"),
-    DisputeEventKind.ADDED: lazy("您的补充"),
-    DisputeEventKind.PROPOSED: lazy("管理中心提出退款，等待审批"),
-    DisputeEventKind.RETURNED: lazy("退款审批没有通过，继续核查"),
-    DisputeEventKind.REFUNDED: lazy("已退款"),
-    DisputeEventKind.SETTLED: lazy("管理中心答复"),
-    DisputeEventKind.REFUSED: lazy("管理中心答复：不予退款"),
-    DisputeEventKind.WITHDRAWN: lazy("您撤回了争议"),
+    DisputeEventKind.OPENED: gettext_lazy("您提出了争议"),
+    DisputeEventKind.TAKEN: gettext_lazy("管理中心已受理"),
+    DisputeEventKind.ASKED: gettext_lazy("管理中心请您补充"),
+    DisputeEventKind.ADDED: gettext_lazy("您的补充"),
+    DisputeEventKind.PROPOSED: gettext_lazy("管理中心提出退款，等待审批"),
+    DisputeEventKind.RETURNED: gettext_lazy("退款审批没有通过，继续核查"),
+    DisputeEventKind.REFUNDED: gettext_lazy("已退款"),
+    DisputeEventKind.SETTLED: gettext_lazy("管理中心答复"),
+    DisputeEventKind.REFUSED: gettext_lazy("管理中心答复：不予退款"),
+    DisputeEventKind.WITHDRAWN: gettext_lazy("您撤回了争议"),
 }
 KIND_HINTS: dict[DisputeKind, Words] = {
-    DisputeKind.WRONG_AMOUNT: lazy("终端上打的金额与应付的不同"),
-    DisputeKind.DOUBLE: lazy("同一次消费扣了两笔"),
-    DisputeKind.NOT_MINE: lazy("这笔不是我刷的；请同时考虑挂失"),
-    DisputeKind.TOP_UP_MISSING: lazy("交了钱，余额没有增加"),
+    DisputeKind.WRONG_AMOUNT: gettext_lazy("终端上打的金额与应付的不同"),
+    DisputeKind.DOUBLE: gettext_lazy("同一次消费扣了两笔"),
+    DisputeKind.NOT_MINE: gettext_lazy("这笔不是我刷的；请同时考虑挂失"),
+    DisputeKind.TOP_UP_MISSING: gettext_lazy("交了钱，余额没有增加"),
 }
 PROBLEMS: dict[Problem, Words] = {
-    Problem.NO_SUCH_MOVEMENT: lazy("没有这一笔流水；没有登记争议，款项没有变动"),
-    Problem.WRONG_KIND: lazy("这笔流水不能提出这种争议；没有登记，款项没有变动"),
-    Problem.TAKEN_BACK: lazy("这笔流水已经冲正或退还，钱已退给您，不需要再提出争议"),
-    Problem.TOO_OLD: lazy("已超过 60 天，网站不能再提出争议；请带小票到管理中心咨询"),
-    Problem.IN_FUTURE: lazy("日期不能晚于今天"),
-    Problem.NO_WORDS: lazy("请填写说明"),
-    Problem.TOO_MANY: lazy("您还有很多争议没有办结；请到管理中心当面办理"),
-    Problem.FINISHED: lazy("争议的进展已有变化，请看最新情况；刚才的内容没有保存"),
-    Problem.NOT_ENTITLED: lazy("您不能办理此项"),
-    Problem.OWN_ACCOUNT: lazy("您不能办理此项"),
-    Problem.KEY_REUSED: lazy("页面已用过，请刷新后再试"),
-    Problem.NO_MOVEMENT: lazy("流水上没有可以退的这一笔"),
+    Problem.NO_SUCH_MOVEMENT: gettext_lazy("没有这一笔流水；没有登记争议，款项没有变动"),
+    Problem.WRONG_KIND: gettext_lazy("这笔流水不能提出这种争议；没有登记，款项没有变动"),
+    Problem.TAKEN_BACK: gettext_lazy("这笔流水已经冲正或退还，钱已退给您，不需要再提出争议"),
+    Problem.TOO_OLD: gettext_lazy("已超过 60 天，网站不能再提出争议；请带小票到管理中心咨询"),
+    Problem.IN_FUTURE: gettext_lazy("日期不能晚于今天"),
+    Problem.NO_WORDS: gettext_lazy("请填写说明"),
+    Problem.TOO_MANY: gettext_lazy("您还有很多争议没有办结；请到管理中心当面办理"),
+    Problem.FINISHED: gettext_lazy("争议的进展已有变化，请看最新情况；刚才的内容没有保存"),
+    Problem.NOT_ENTITLED: gettext_lazy("您不能办理此项"),
+    Problem.OWN_ACCOUNT: gettext_lazy("您不能办理此项"),
+    Problem.KEY_REUSED: gettext_lazy("页面已用过，请刷新后再试"),
+    Problem.NO_MOVEMENT: gettext_lazy("流水上没有可以退的这一笔"),
 }
 POST_PROBLEMS: dict[PostProblem, Words] = {
-    PostProblem.TOO_MANY: lazy("今天已发布 5 条，请明天再来；没有发布"),
-    PostProblem.BAD_DAY: lazy("日期应在一年以内，且不晚于今天；没有发布"),
-    PostProblem.NO_CARD: lazy("您没有在用的卡，不需要寻卡；没有发布"),
-    PostProblem.OVER: lazy("这条信息已不在公告栏"),
-    PostProblem.RENEWED: lazy("每条信息只能延长一次"),
-    PostProblem.NOT_ENTITLED: lazy("您不能办理此项"),
-    PostProblem.OTHER_CAMPUS: lazy("您不能办理此项"),
-    PostProblem.NO_WORDS: lazy("请填写说明"),
-    PostProblem.KEY_REUSED: lazy("页面已用过，请刷新后再试"),
+    PostProblem.TOO_MANY: gettext_lazy("今天已发布 5 条，请明天再来；没有发布"),
+    PostProblem.BAD_DAY: gettext_lazy("日期应在一年以内，且不晚于今天；没有发布"),
+    PostProblem.NO_CARD: gettext_lazy("您没有在用的卡，不需要寻卡；没有发布"),
+    PostProblem.OVER: gettext_lazy("这条信息已不在公告栏"),
+    PostProblem.RENEWED: gettext_lazy("每条信息只能延长一次"),
+    PostProblem.NOT_ENTITLED: gettext_lazy("您不能办理此项"),
+    PostProblem.OTHER_CAMPUS: gettext_lazy("您不能办理此项"),
+    PostProblem.NO_WORDS: gettext_lazy("请填写说明"),
+    PostProblem.KEY_REUSED: gettext_lazy("页面已用过，请刷新后再试"),
 }
 
 

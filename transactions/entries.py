@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Value
+
 from transactions.models import Contra, Entry, EntryKind, Merchant, Mode, Refund, Reversal, entry_id
 from transactions.models_cash import Receipt
 from transactions.selectors import is_late
@@ -36,6 +38,11 @@ class Movement:
     purse_side: str
     purse_seq: int | None
     note: str
+    takes_back: int | None
+    """Which movement of the account this one took back, by its number."""
+    corrects: int | None
+    late: bool
+    """Whether it had been levelled away before it came, so that it was deducted twice."""
 
     @property
     def fen(self) -> int:
@@ -50,15 +57,12 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Other movements of the same account that this one hangs together with, by their number on the statement."""
+    """What followed on a movement: other movements of the account by number, and the receipt that was given for it."""
 
     taken_back_by: int | None
-    takes_back: int | None
     refunded_by: int | None
-    corrects: int | None
-    late: bool
     receipt: str
-    """The receipt that was given for it; empty where there is none."""
+    """Empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +92,16 @@ def movements(account_id: int, seqs: list[int]) -> dict[int, Movement]:
 
 
 def links(found: Movement) -> Links:
-    """What took it back or gave it back, and what it took back itself."""
-    row = Entry.objects.get(id=found.id)
-    reversal = Reversal.objects.filter(entry_id=found.id).first()
-    refund = Refund.objects.filter(entry_id=found.id).first()
-    receipt = Receipt.objects.filter(account_id=found.account_id, entry_id=found.id).first()
+    """What took it back or gave it back, and its receipt: one statement, for what is no sale two."""
+    undone = Reversal.objects.filter(entry_id=found.id).values_list(Value("reversal"), "reversed_by")
+    refunded = Refund.objects.filter(entry_id=found.id).values_list(Value("refund"), "refunded_by")
+    followed = dict(undone.union(refunded))
+    receipt = None
+    if not found.is_sale:
+        receipt = Receipt.objects.filter(account_id=found.account_id, entry_id=found.id).first()
     return Links(
-        taken_back_by=_seq(reversal.reversed_by) if reversal else None,
-        takes_back=_seq(row.reverses),
-        refunded_by=_seq(refund.refunded_by) if refund else None,
-        corrects=_seq(row.corrects),
-        late=is_late(row),
+        taken_back_by=_seq(followed.get("reversal")),
+        refunded_by=_seq(followed.get("refund")),
         receipt=str(receipt) if receipt else "",
     )
 
@@ -175,4 +178,7 @@ def _movement(row: Entry) -> Movement:
         purse_side=row.purse_side or "",
         purse_seq=row.purse_seq,
         note=row.note,
+        takes_back=_seq(row.reverses),
+        corrects=_seq(row.corrects),
+        late=is_late(row),
     )

@@ -236,7 +236,7 @@ def remedy_of(dispute: Dispute) -> tuple[DecisionAction, Target]:
     found = movement(dispute.account_id, dispute.entry_seq) if dispute.entry_seq else None
     if found is None or found.fen > 0:
         raise NotDone(Problem.NO_MOVEMENT)
-    if links(found).late:
+    if found.late:
         return DecisionAction.REFUND, Target(dispute.account_id)
     return DecisionAction.REVERSE, Target(dispute.account_id, found.seq)
 
