@@ -19,6 +19,8 @@ from accounts.models import (
     ServiceKind,
 )
 
+_MAKES = (DeedKind.OPEN, DeedKind.ISSUE, DeedKind.REPLACE, DeedKind.VOID)
+
 
 class Step(StrEnum):
     """Where the newest card of an account is."""
@@ -71,10 +73,8 @@ def making_of(account_id: int) -> Making:
     printed = CounterDeed.objects.filter(account_id=account_id, kind=DeedKind.SLIPS).exists()
     if card is None:
         return Making(Step.NOTHING, account_pending=pending, own_passwords=own, slips_printed=printed)
-    if card.life == CardLife.BLANK:
-        step = Step.WRITE
-    else:
-        step = Step.LOOK if pending or card.life == CardLife.ISSUED else Step.DONE
+    here = Step.LOOK if pending or not_handed_over(card) else Step.DONE
+    step = Step.WRITE if card.life == CardLife.BLANK else here
     return Making(
         step=step,
         card_id=card.pk,
@@ -86,6 +86,14 @@ def making_of(account_id: int) -> Making:
         own_passwords=own,
         slips_printed=printed,
     )
+
+
+def not_handed_over(card: Card) -> bool:
+    """Whether a desk made this card and has not given it away yet. Reading it back already takes it into use."""
+    if card.life == CardLife.ISSUED:
+        return True
+    done = set(CounterDeed.objects.filter(card=card).values_list("kind", flat=True))
+    return bool(done & set(_MAKES)) and DeedKind.HAND_OVER not in done
 
 
 def unused_named(*, now: datetime, unused_for: timedelta, newest: int = 200) -> tuple[Unused, ...]:

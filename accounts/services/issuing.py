@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.actors import AtCounter
 from accounts.keys import Secrets
+from accounts.making import not_handed_over
 from accounts.models import (
     LIVE_CARD,
     Account,
@@ -194,8 +195,8 @@ def void_and_again(key: UUID, account_id: int, reason: str, *, door: AtCounter, 
         return known
     account = lock(account_id)
     refuse_own(account, door)
-    spoilt = Card.objects.filter(account=account, life__in=[CardLife.BLANK, CardLife.ISSUED]).first()
-    if spoilt is None:
+    spoilt = Card.objects.filter(account=account, life__in=[CardLife.BLANK, *LIVE_CARD]).first()
+    if spoilt is None or (spoilt.life == CardLife.ACTIVE and not not_handed_over(spoilt)):
         raise NotAllowed(Reason.WRONG_LIFE)
     by = By(door.actor, now, reason)
     cards.move(spoilt.pk, CardLife.VOID, by=by)

@@ -1,0 +1,186 @@
+"""A card from a blank one to its replacement, at a desk in a real browser, with real card jobs on the simulated reader.
+
+A clerk issues it, cash is loaded, the holder pays at a till, loses it, gets another one for the fee; the books are
+exact at the end. Pictures go to docs/images when ECARD_SCREENSHOTS=1.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from accounts.models import Account, Card, CardLife, OperatorRole
+from accounts.services.operators import officer_of
+from reconciliation.services.verify import verify
+from terminals.device.reader.model import ClassicCard
+from terminals.models import CardJob, JobState
+from terminals.services import jobs
+from tests.campus import POLICY, Counter, Person, make_campus
+from tests.counter.test_cases_page import PASSWORD, code_of, make_operator
+from tests.terminals.conftest import server
+from tests.till.desk_bench import DeskBench, hurried
+from tests.transactions.cash_desk import by
+from transactions.models import Entry
+from transactions.services import shifts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["hurried", "server"]
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@dataclass
+class Hands:
+    """What happens on the desk's reader while the page looks on."""
+
+    page: object
+    bench: DeskBench
+    made: list[ClassicCard] = field(default_factory=list)
+
+    def blank(self) -> ClassicCard:
+        """Lay a blank card down and let the job that the page ordered run to its end."""
+        self.made.append(ClassicCard.blank((0xD0000000 + len(self.made)).to_bytes(4, "big")))
+        self.run(self.made[-1])
+        return self.made[-1]
+
+    def run(self, plastic: ClassicCard, **how) -> None:
+        self.bench.server.now = timezone.now()
+        job = CardJob.objects.order_by("-ordered_at").first()
+        assert self.bench.do(job.id, plastic, **how).state is JobState.DONE
+
+
+@pytest.fixture
+def shot(tmp_path):
+    kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
+    seen = os.environ.get("ECARD_SHOTS")
+    folder = Path(seen) if seen else Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(page, name: str) -> None:
+        page.evaluate("window.scrollTo(0, 0)")
+        height = min(1500, page.evaluate("document.documentElement.scrollHeight"))
+        clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height}
+        page.screenshot(path=folder / f"cards-{name}.png", full_page=True, clip=clip)
+
+    return take
+
+
+@pytest.fixture
+def chen(transactional_db):
+    """A clerk with an open shift at the desk's drawer."""
+    campus, _ = make_campus()
+    person = make_operator("chen", OperatorRole.CLERK, campus, display_name="陈静")
+    drawer = shifts.add_drawer(campus.pk, "LD01", name_zh="崂山卡务中心", name_en="Laoshan", by=by(person))
+    opening = shifts.Opening(drawer.pk, 200_00, {})
+    shifts.open_shift(opening, officer=officer_of(person), by=by(person, timezone.now()))
+    return person
+
+
+@pytest.fixture
+def hands(page, tmp_path, server, chen, monkeypatch):
+    monkeypatch.setattr(
+        jobs, "AGENT_THERE", timedelta(minutes=10)
+    )  # the desk is there, however slow this machine is
+    server.now = timezone.now()
+    bench = DeskBench(tmp_path, server)
+    bench.turn(1)
+    yield Hands(page, bench)
+    bench.cut_power()
+
+
+@pytest.fixture
+def come_in(page, live_server, hands):
+    """Sign in and take the desk."""
+
+    def come_in(person, to: str) -> None:
+        page.context.clear_cookies()
+        page.goto(f"{live_server.url}/counter/login/?next={to}")
+        page.get_by_label("用户名").fill(person.username)
+        page.get_by_label("密码", exact=True).fill(PASSWORD)
+        page.get_by_label("动态码").fill(code_of(person))
+        page.get_by_role("button", name="登录").click()
+        page.wait_for_url(f"**{to}")
+
+    return come_in
+
+
+def read_back(page, hands: Hands, plastic: ClassicCard) -> None:
+    """Lay it down again and press 读卡, as the page asks."""
+    page.get_by_role("button", name="读卡", exact=True).click()
+    expect(page.locator(".reader-job")).to_be_visible()
+    hands.run(plastic)
+    expect(page.get_by_text("读卡器上就是这张卡")).to_be_visible(timeout=8000)
+
+
+def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
+    page, live_server, hands, chen, come_in, shot
+):
+    page.set_viewport_size(DESKTOP)
+    come_in(chen, "/counter/accounts/new/")
+    page.get_by_label("记名卡、临时卡").check()
+    page.get_by_label("其他人员").check()
+    page.get_by_label("有效期至").fill((timezone.localdate() + timedelta(days=180)).isoformat())
+    page.get_by_label("姓名").fill("李访客")
+    page.get_by_label("学工号").fill("V2026001")
+    page.get_by_label("登记的身份证件").select_option(label="护照")
+    page.get_by_label("证件号码", exact=True).fill("E12345678")
+    page.get_by_label("已查验的证件").select_option(label="护照")
+    page.get_by_label("证件号码末四位").fill("5678")
+    shot(page, "open")
+    page.get_by_role("button", name="确认开户，去制卡").click()
+    page.wait_for_url("**/make/")
+
+    page.get_by_role("button", name="在此柜台工作").click()
+    shot(page, "make")
+    page.get_by_role("button", name="在读卡器上写卡").click()
+    expect(page.get_by_text("正在制卡")).to_be_visible()
+    plastic = hands.blank()
+    expect(page.get_by_text("请把这张卡放回读卡器")).to_be_visible(timeout=8000)
+    read_back(page, hands, plastic)
+    shot(page, "hand-over")
+    page.get_by_role("button", name="确认发卡").click()
+    expect(page.get_by_text("发卡已办理")).to_be_visible()
+    shot(page, "receipt")
+
+    account = Account.objects.get()
+    person = Person(account, Card.objects.get(), plastic)
+    hands.bench.server.now = timezone.now()
+    load = hands.bench.order("load", person, fen=50_00, contra_ref=shifts.current(chen.pk).pk)
+    assert hands.bench.do(load, plastic).state is JobState.DONE
+    till = Counter()
+    till.now = timezone.now()
+    assert till.tap(person, 12_30).refusal is None
+    assert (person.book_fen, person.card_fen) == (37_70, 37_70)
+
+    page.goto(f"{live_server.url}/counter/accounts/{account.pk}/replace/")
+    page.get_by_label("遗失").check()
+    page.get_by_label("收现金").check()
+    page.get_by_label("已查验的证件").select_option(label="护照")
+    page.get_by_label("证件号码末四位").fill("5678")
+    shot(page, "replace")
+    page.get_by_role("button", name="确认换卡").click()
+    page.wait_for_url("**/make/")
+    expect(page.get_by_text("正在制卡")).to_be_visible()
+    second = hands.blank()
+    expect(page.get_by_text("请把这张卡放回读卡器")).to_be_visible(timeout=8000)
+    read_back(page, hands, second)
+    page.get_by_role("button", name="确认发卡").click()
+    expect(page.get_by_text("发卡已办理")).to_be_visible()
+
+    old, new = Card.objects.order_by("issue_no")
+    assert (old.life, old.lost, new.life) == (CardLife.REPLACED, True, CardLife.ACTIVE)
+    assert till.tap(person, 1_00).refusal == "card_replaced"
+    person.plastic, person.card_row = second, new
+    assert (person.book_fen, person.card_fen) == (37_70, 37_70)
+    assert till.tap(person, 7_70).refusal is None
+    assert (person.book_fen, person.card_fen) == (30_00, 30_00)
+    kinds = [entry.kind for entry in Entry.objects.order_by("id")]
+    assert kinds == ["top_up", "deposit", "top_up", "purchase", "top_up", "fee", "purchase"]
+    assert verify(policy=POLICY).broken == ()
