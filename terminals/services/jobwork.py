@@ -16,6 +16,7 @@ from django.db import InternalError, OperationalError, transaction
 
 from accounts.models import LIVE_CARD, Card
 from purse.procedures import Outcome
+from purse.procedures.health import broken_copies
 from purse.rules import Refusal
 from terminals.messages.jobs import (
     JobCardAnswer,
@@ -106,7 +107,11 @@ def show_card(asked: JobCardRequest, *, of: Counterpart, school_mac: SchoolMac) 
             at=of.book.now if job.params.get("despite_finding") else moment(asked.at_ms),
             till=of.till,
         )
-        return _decided(job, key, asked.uid, _act(job, order, of), now=of.book.now)
+        reply = _act(job, order, of)
+        if job.kind == JobKind.READ:
+            broken = broken_copies(asked.card, of.book.keys)
+            job.result = {"uid": asked.uid, "account_id": None, "broken": broken} if broken else None
+        return _decided(job, key, asked.uid, reply, now=of.book.now)
 
 
 def take_result(asked: JobResultRequest, *, of: Counterpart) -> JobStateAnswer:
@@ -152,7 +157,7 @@ def _act(job: CardJob, order: TapOrder, of: Counterpart) -> DeskReply:
 def _decided(job: CardJob, key: uuid.UUID, uid: str, reply: DeskReply, *, now: datetime) -> JobCardAnswer:
     tap, reading = reply.tap, reply.reading
     job.uid, job.heard_at = uid, now
-    job.result = _result(reading, tap.card_fen if tap.writes else None)
+    job.result = _result(job, reading, tap.card_fen if tap.writes else None)
     if reply.entry_seq is not None and job.kind in MOVES_BOOK:
         job.entry_seq = reply.entry_seq
     verdict = Verdict.WRITE
@@ -286,8 +291,10 @@ def _state(job: CardJob | None) -> JobStateAnswer:
     return JobStateAnswer(job.is_open, job.state) if job else JobStateAnswer(False, JobState.CANCELLED.value)
 
 
-def _result(reading: Reading | None, after_fen: int | None) -> dict[str, Any] | None:
-    """What was read, and what the card holds once everything is written."""
+def _result(job: CardJob, reading: Reading | None, after_fen: int | None) -> dict[str, Any] | None:
+    """What was read, which copies on the card are not whole, and what it holds once everything is written."""
+    seen = job.result if job.kind == JobKind.READ else None
     if reading is None:
-        return None
-    return {**reading.to_json(), "after_fen": after_fen}
+        return seen
+    broken = (seen or {}).get("broken", {})
+    return {**reading.to_json(), "after_fen": after_fen, **({"broken": broken} if broken else {})}

@@ -118,8 +118,11 @@ def limit(request: StaffRequest, account_id: int) -> HttpResponse:
                 "一天累计消费超过限额时，终端要求输入消费密码。新限额在联机终端立即生效；卡上的限额下次刷卡时更新。"
             ),
             _("确认修改"),
-            (Effect(_("当前日限额"), money(facts.account.daily_limit_fen), "—"),),
-            extra={"most": money(most_fen), "spent": money(facts.account.spent_today_fen)},
+            extra={
+                "current": money(facts.account.daily_limit_fen),
+                "spent": money(facts.account.spent_today_fen),
+                "most": money(most_fen),
+            },
             template="counter/people/limit.html",
         )
 
