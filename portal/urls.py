@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import disputes, entry, lostfound, own, public
+from portal.views import disputes, entry, lostfound, own, public, receipts
 
 app_name = "portal"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("lost-found/", lostfound.board, name="lost_found"),
     path("lost-found/report/", lostfound.finder, name="finder"),
     path("lost-found/report/thanks/", lostfound.finder_thanks, name="finder_thanks"),
+    path("receipt/", receipts.check, name="receipt"),
     path("login/", entry.login, name="login"),
     path("logout/", entry.logout, name="logout"),
     path("me/", own.overview, name="overview"),

@@ -60,6 +60,8 @@ def extend(request: StaffRequest) -> HttpResponse:
 @require_safe
 def home(request: StaffRequest) -> HttpResponse:
     """Where this operator's work is."""
+    if request.officer.role == OperatorRole.CASHIER:
+        return redirect("counter:cash")
     return redirect("counter:cases" if request.officer.role in DESK else "admin:index")
 
 
