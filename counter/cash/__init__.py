@@ -1,1 +1,1 @@
-"""The cashier: shift, top-up, receipt, closing."""
+"""The cashier: shifts, top-ups, receipts, and the customer's display."""
