@@ -16,6 +16,7 @@ STAFF = (
     ("zhuguan", "周主管", OperatorRole.SUPERVISOR),
     ("zhuguan2", "钱主管", OperatorRole.SUPERVISOR),
     ("kawu", "冯卡务", OperatorRole.CLERK),
+    ("shouyin", "王收银", OperatorRole.CASHIER),
     ("shenji", "沈审计", OperatorRole.AUDITOR),
 )
 SUPERVISORS = ("zhuguan", "zhuguan2")
