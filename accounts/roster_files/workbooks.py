@@ -10,7 +10,9 @@ import io
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from xml.etree.ElementTree import ParseError, iterparse
@@ -27,6 +29,11 @@ RATIO_MAX = 150
 MEMBERS_MAX = 500
 _ZEROS = re.compile(r"\A0{2,20}\Z")
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, KeyError, ValueError, TypeError, IndexError,
+    AttributeError, OSError, EOFError, NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""All that the readers of archive and XML may say of a broken file; ``Unreadable`` is none of it."""
 _ENTITY = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -35,26 +42,12 @@ def read_workbook(data: bytes) -> Table:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_archive(archive)
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
-    except Unreadable:
-        raise
-    except (
-        zipfile.BadZipFile,
-        InvalidFileException,
-        ParseError,
-        KeyError,
-        ValueError,
-        OSError,
-        EOFError,
-        TypeError,
-    ):
+        with closing(
+            load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
+        ) as book:
+            return _read(book)
+    except _BROKEN:
         raise Unreadable(_("文件打不开：不是完整的 xlsx，请用表格软件重新另存")) from None
-    try:
-        return _read(book)
-    except (ParseError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, IndexError):
-        raise Unreadable(_("文件打不开：不是完整的 xlsx，请用表格软件重新另存")) from None
-    finally:
-        book.close()
 
 
 def _check_archive(archive: zipfile.ZipFile) -> None:

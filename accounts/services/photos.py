@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def take_in(key: UUID, name: str, archive: IO[bytes], *, officer: Officer, by: B
         return PhotoUpload.objects.get(pk=key)
     except (
         zipfile.BadZipFile,
+        zlib.error,
         zipfile.LargeZipFile,
         NotImplementedError,
         RuntimeError,

@@ -35,8 +35,10 @@ from accounts.models import (
 from accounts.services import audit, cards, holders
 from accounts.services.accounts import NUMBERS, REST_AFTER_CLOSING, NumbersExhausted
 from accounts.services.errors import NotAllowed, Reason
+from accounts.services.issuing import refuse_expiry
 from accounts.services.operators import Officer
 from accounts.services.rows import By
+from accounts.services.throttle import SHANGHAI
 from purse.policy import Policy
 
 _TRIES = 5
@@ -97,8 +99,9 @@ def open_batch(
     """Open a pending account for each of the chosen and note a blank card. All or nothing; the same key once.
 
     Initial passwords follow from the identity number (guide L151); who has none gets his at the counter, because a
-    slip is for one pair of eyes. Raises ``NobodyChosen`` and ``NumbersExhausted``.
+    slip is for one pair of eyes. Raises ``NobodyChosen``, ``NumbersExhausted`` and ``NotAllowed`` (BAD_DAY).
     """
+    refuse_expiry(ServiceKind.FORMAL, order.expires_on, today=by.now.astimezone(SHANGHAI).date())
     for attempt in range(1, _TRIES + 1):
         known = IssueBatch.objects.filter(key=order.key).first()
         if known is not None:
