@@ -26,6 +26,7 @@ from accounts.wiring import client_address, now, secrets
 from purse.money import AmountError, parse_yuan
 from reconciliation.kinds import Mismatch
 from reconciliation.queue import Cursor, Order, Show, Wanted
+from reconciliation.workload import colleagues
 
 REASON_MAX = 300
 _CURSOR = re.compile(r"\A([0-9]{1,12})-([1-9][0-9]{0,17})\Z")
@@ -192,6 +193,17 @@ class HoldForm(StrictForm):
             raise forms.ValidationError(_("请填写日期，如 2026-08-03")) from None
 
 
+class AssignForm(StrictForm):
+    """Who is to look after a case."""
+
+    operator = forms.TypedChoiceField(label=_("同事"), coerce=int)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = [(each.id, each.name) for each in colleagues()]
+        cast(forms.ChoiceField, self.fields["operator"]).choices = people
+
+
 class EntryForm(StrictForm):
     """Which line of the statement a remedy is about; empty where it is about the whole account."""
 
@@ -242,6 +254,7 @@ class QueueForm(StrictForm):
         max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "placeholder": "0.00"}),
     )
+    who = forms.ChoiceField(label=_("经办"), required=False)
     order = forms.ChoiceField(
         label=_("排序"),
         required=False,
@@ -260,6 +273,9 @@ class QueueForm(StrictForm):
         own = next((code for code, place in self.places.items() if place.id == own_campus_id), self.EVERY)
         choices.sort(key=lambda choice: choice[0] != own)  # the first one is what nothing chosen means
         self.own = own
+        people = [(str(each.id), each.name) for each in colleagues()]
+        who = [("", _("所有人")), ("0", _("无人接手")), *people]
+        cast(forms.ChoiceField, self.fields["who"]).choices = who
         cast(forms.ChoiceField, self.fields["campus"]).choices = choices
 
     def clean_least(self) -> int:
@@ -296,4 +312,5 @@ class QueueForm(StrictForm):
             min_fen=chosen["least"],
             opened_before=now - timedelta(days=int(chosen["age"])) if chosen["age"] else None,
             order=Order(chosen["order"] or Order.OLDEST),
+            assignee_id=int(chosen["who"]) if chosen["who"] else None,
         )

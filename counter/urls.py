@@ -15,6 +15,7 @@ urlpatterns = [
     path("cases/", queue.cases, name="cases"),
     path("cases/<int:case_id>/", cases.case, name="case"),
     path("cases/<int:case_id>/take/", cases.take, name="take"),
+    path("cases/<int:case_id>/assign/", cases.assign, name="assign"),
     path("cases/<int:case_id>/remark/", cases.remark, name="remark"),
     path("cases/<int:case_id>/hold/", cases.hold, name="hold"),
     path("cases/<int:case_id>/escalate/", cases.escalate, name="escalate"),

@@ -46,6 +46,7 @@ OBSTACLES: dict[Obstacle, Words] = {
     Obstacle.NOT_A_DESK: _("没有这个读卡器"),
     Obstacle.DESK_BUSY: _("读卡器正在做另一项任务"),
     Obstacle.KEY_REUSED: _("页面已用过，请刷新后再试"),
+    Obstacle.NOT_ASSIGNABLE: _("不能分派给这位同事，可能已停用、换岗，或案例是他本人的"),
 }
 
 STANDS: dict[Stand, tuple[Words, str]] = {

@@ -131,6 +131,7 @@ class NoteKind(models.TextChoices):
     REMARK = "remark", _("备注")
     DECIDED = "decided", _("人工结案")
     TAKEN = "taken", _("接手")
+    ASSIGNED = "assigned", _("分派")
     HELD = "held", _("挂账")
     ESCALATED = "escalated", _("转上级")
     PROPOSED = "proposed", _("提出处理")

@@ -53,6 +53,8 @@ class Wanted:
     min_fen: int = 0
     opened_before: datetime | None = None
     order: Order = Order.OLDEST
+    assignee_id: int | None = None
+    """Only what this person looks after; 0 is what nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,8 @@ def _chosen(wanted: Wanted) -> QuerySet[Case]:
         cases = cases.filter(mismatch=wanted.mismatch)
     if wanted.opened_before is not None:
         cases = cases.filter(opened_at__lte=wanted.opened_before)
+    if wanted.assignee_id is not None:
+        cases = cases.filter(assignee_id=wanted.assignee_id or None)
     held = Q(held_until__gt=wanted.today)
     shown = {
         Show.TODO: ~held | Q(held_until__isnull=True),

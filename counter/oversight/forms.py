@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import staff
 from accounts.checks import Rejected
-from accounts.checks.identifiers import SchoolNumber, parse_identifier
+from accounts.checks.identifiers import AccountNumber, SchoolNumber, parse_identifier
 from accounts.checks.text import parse_text
 from accounts.kinds import OperatorRole
 from accounts.selectors import campuses
 from accounts.services.staffing import USERNAME_FORM, NewStaff, Post
+from accounts.services.throttle import SHANGHAI
+from accounts.trail import Cursor, Wanted, account_of
 from counter.forms import CodeField, DigestField, KeyField, ReasonField, StrictForm, name_of
+from counter.oversight.auditwords import DEEDS, DOORS
 
 NAME_MAX = 30
 PASSWORD_MAX = 128
 """Longer ones are refused before any hash is computed."""
+_DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_CURSOR = re.compile(r"\A([0-9T:.+-]{19,40})~([1-9][0-9]{0,17})\Z")
 
 
 class AgreeForm(StrictForm):
@@ -150,3 +158,106 @@ class OwnPasswordForm(StrictForm):
         if {"new", "again"} <= cleaned.keys() and cleaned["new"] != cleaned["again"]:
             self.add_error("again", _("两次输入的新密码不一致"))
         return cleaned
+
+
+class AuditForm(StrictForm):
+    """Which deeds. Days are those of the campus; everything empty is everything."""
+
+    since = forms.CharField(label=_("从"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.CharField(label=_("到"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    who = forms.ChoiceField(label=_("操作员"), required=False)
+    deed = forms.ChoiceField(label=_("操作"), required=False)
+    door = forms.ChoiceField(label=_("渠道"), required=False)
+    number = forms.CharField(
+        label=_("帐号"),
+        required=False,
+        max_length=20,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "placeholder": "10086"}),
+    )
+    after = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = [(str(row.id), f"{row.name}（{row.username}）") for row in staff.staff(active=None)]
+        deeds = sorted(((code, str(word)) for code, word in DEEDS.items()), key=lambda each: each[0])
+        for name, choices in (
+            ("who", [("", _("所有人")), *people]),
+            ("deed", [("", _("全部操作")), *deeds]),
+            ("door", [("", _("全部渠道")), *DOORS.items()]),
+        ):
+            cast(forms.ChoiceField, self.fields[name]).choices = choices
+
+    def clean_since(self) -> date | None:
+        """The first day."""
+        return _day(self.cleaned_data["since"])
+
+    def clean_until(self) -> date | None:
+        """The last day, included."""
+        return _day(self.cleaned_data["until"])
+
+    def clean_number(self) -> int | None:
+        """The account with these five digits; None for nothing typed."""
+        text = self.cleaned_data["number"]
+        if not text:
+            return None
+        try:
+            parsed = parse_identifier(text)
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
+        found = account_of(parsed.value) if isinstance(parsed, AccountNumber) else None
+        if found is None:
+            raise forms.ValidationError(_("没有这个帐号"))
+        return found
+
+    def clean_after(self) -> Cursor | None:
+        """Where the page starts."""
+        text = self.cleaned_data["after"]
+        if not text:
+            return None
+        found = _CURSOR.match(text)
+        try:
+            if found is None:
+                raise ValueError
+            return Cursor(datetime.fromisoformat(found[1]), int(found[2]))
+        except ValueError:
+            raise forms.ValidationError(_("页码不正确，请从第一页重新查看")) from None
+
+    def clean(self) -> dict[str, Any]:
+        """The days in their order."""
+        cleaned = super().clean()
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("结束日期不能早于开始日期"))
+        return cleaned
+
+    def wanted(self, scope: Wanted) -> Wanted:
+        """What this asks for within what the person may see, once it is valid."""
+        chosen = self.cleaned_data
+        since, until = chosen["since"], chosen["until"]
+        return replace(
+            scope,
+            since=_midnight(since) if since else None,
+            until=_midnight(until + timedelta(days=1)) if until else None,
+            actor=f"operator:{chosen['who']}" if chosen["who"] else "",
+            action=chosen["deed"],
+            channel=chosen["door"],
+            account_id=chosen["number"],
+        )
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        if not _DAY.match(text):
+            raise ValueError
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise forms.ValidationError(_("请填写日期，如 2026-08-03")) from None
+    if not 2000 <= found.year <= 2999:
+        raise forms.ValidationError(_("请填写日期，如 2026-08-03"))
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), SHANGHAI)

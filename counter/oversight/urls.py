@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from counter.oversight.views import operators, own, requests
+from counter.oversight.views import audit, looks, operators, own, requests
 
 urlpatterns = [
     path("requests/<int:request_id>/", requests.request_page, name="request"),
@@ -26,4 +26,11 @@ urlpatterns = [
     path("me/", own.me, name="me"),
     path("me/password/", own.own_password, name="own_password"),
     path("me/end-sessions/", own.end_own_sessions, name="end_own_sessions"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export/", audit.export_audit, name="export_audit"),
+    path("audit/<int:event_id>/", audit.event, name="audit_event"),
+    path("patterns/", looks.patterns_page, name="patterns"),
+    path("workload/", looks.workload_page, name="workload"),
+    path("accesses/", audit.accesses, name="accesses"),
+    path("accounts/<int:account_id>/accesses/", audit.accesses_of, name="accesses_of"),
 ]

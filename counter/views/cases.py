@@ -14,7 +14,7 @@ from accounts.kinds import OperatorRole
 from accounts.wiring import now
 from counter.access import StaffRequest, actor_of, hand_of, staff_required
 from counter.drawings import bridge
-from counter.forms import HoldForm, ReasonForm
+from counter.forms import AssignForm, HoldForm, ReasonForm
 from counter.jobs import panel
 from counter.pages import ACTS, staff_page
 from counter.views.entry import DESK
@@ -68,6 +68,20 @@ def escalate(request: StaffRequest, case_id: int) -> HttpResponse:
 def close(request: StaffRequest, case_id: int) -> HttpResponse:
     """Close a case about a suspect card."""
     return _with_reason(request, case_id, "close_suspect")
+
+
+@staff_required(OperatorRole.SUPERVISOR)
+@require_POST
+def assign(request: StaffRequest, case_id: int) -> HttpResponse:
+    """Give it to a colleague."""
+    file, form = file_of(request, case_id), AssignForm(request.POST)
+    if not form.is_valid():
+        return case_page(request, file, forms={"assign": form}, status=400)
+    try:
+        desk_work.assign(case_id, form.cleaned_data["operator"], hand=hand_of(request), now=now())
+    except Refused as refusal:
+        return case_page(request, file, problem=refusal)
+    return redirect("counter:case", case_id=case_id)
 
 
 @staff_required(*ACTS)
@@ -145,6 +159,8 @@ def case_page(
         "now": moment,
         "reason_form": ReasonForm(),
         "hold_form": HoldForm(),
+        "colleagues": request.officer.role is OperatorRole.SUPERVISOR,
+        "assign_form": AssignForm() if request.officer.role is OperatorRole.SUPERVISOR else None,
     }
     for name, form in (forms or {}).items():
         context[f"{name}_form"] = form

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from accounts.actors import Actor, Channel
 from accounts.kinds import OperatorRole
+from accounts.models import Operator
 from accounts.services import audit
 from accounts.services.operators import Hand, Officer
 from reconciliation.models import Case, CaseNote, CaseState, NoteKind
@@ -31,6 +32,29 @@ def take(case_id: int, *, hand: Hand, now: datetime) -> None:
         return
     Case.objects.filter(pk=case_id).update(assignee_id=person.id)
     _note(case, NoteKind.TAKEN, person, hand, now)
+
+
+@transaction.atomic(durable=True)
+def assign(case_id: int, operator_id: int, *, hand: Hand, now: datetime) -> None:
+    """分派: give the case to somebody who may work on it. Given to him before: nothing more.
+
+    Supervisors only. Raises ``Refused``: ``NOT_ENTITLED`` and ``OWN_ACCOUNT`` of the one who gives it,
+    ``NOT_ASSIGNABLE`` of the one who would get it.
+    """
+    case = Case.objects.select_for_update(of=("self",)).select_related("account").get(pk=case_id)
+    both = Operator.objects.filter(pk__in=(hand.operator_id, operator_id))
+    list(both.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
+    person = entitled(hand, case, CHECKERS)
+    if case.state != CaseState.OPEN:
+        raise Refused(Obstacle.CASE_CLOSED)
+    if case.assignee_id == operator_id:
+        return
+    try:
+        other = entitled(Hand(operator_id, hand.place, now), case, MAKERS)
+    except Refused:
+        raise Refused(Obstacle.NOT_ASSIGNABLE) from None
+    Case.objects.filter(pk=case_id).update(assignee_id=other.id)
+    _note(case, NoteKind.ASSIGNED, person, hand, now, other.name)
 
 
 @transaction.atomic(durable=True)

@@ -58,6 +58,7 @@ class Obstacle(StrEnum):
     NOT_A_DESK = "not_a_desk"
     DESK_BUSY = "desk_busy"
     KEY_REUSED = "key_reused"
+    NOT_ASSIGNABLE = "not_assignable"
 
 
 class Refused(Exception):

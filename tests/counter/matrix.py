@@ -70,6 +70,8 @@ counter:letter          GET   in - 200 200 403 200 200 200 200 200 403 403
 counter:letter          POST  in - 405 405 403 405 405 405 405 405 403 403
 counter:take            GET   in - 405 405 403 405 405 405 403 403 403 403
 counter:take            POST  in - go  go  403 go  go  go  403 403 403 403
+counter:assign          GET   in - 403 403 403 405 405 405 403 403 403 403
+counter:assign          POST  in - 403 403 403 400 400 400 403 403 403 403
 counter:remark          GET   in - 405 405 403 405 405 405 403 403 403 403
 counter:remark          POST  in - 400 400 403 400 400 400 403 403 403 403
 counter:hold            GET   in - 405 405 403 405 405 405 403 403 403 403

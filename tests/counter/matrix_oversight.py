@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from accounts.models import OperatorRole
+from accounts.models import AuditEvent, OperatorRole
 from accounts.services import approvals
 from accounts.services.approvals import Ask
 from purse.policy import Policy
@@ -43,6 +43,20 @@ counter:give_authenticator GET in - 403 403 403 403 403 403 403 403 403 405
 counter:give_authenticator POST in - 403 403 403 403 403 403 403 403 403 200
 counter:end_sessions     GET   in - 403 403 403 403 403 403 403 403 403 405
 counter:end_sessions     POST  in - 403 403 403 403 403 403 403 403 403 go
+counter:audit            GET   in - 403 403 403 200 200 200 200 200 403 403
+counter:audit            POST  in - 403 403 403 405 405 405 405 405 403 403
+counter:audit_event      GET   in - 403 403 403 200 404 200 200 200 403 403
+counter:audit_event      POST  in - 403 403 403 405 405 405 405 405 403 403
+counter:export_audit     GET   in - 403 403 403 403 403 403 405 405 403 403
+counter:export_audit     POST  in - 403 403 403 403 403 403 400 400 403 403
+counter:accesses         GET   in - 403 403 403 200 200 200 200 200 403 403
+counter:accesses         POST  in - 403 403 403 405 405 405 405 405 403 403
+counter:accesses_of      GET   in - 403 403 403 200 200 200 200 200 403 403
+counter:accesses_of      POST  in - 403 403 403 405 405 405 405 405 403 403
+counter:patterns         GET   in - 403 403 403 200 200 200 200 200 403 403
+counter:patterns         POST  in - 403 403 403 405 405 405 405 405 403 403
+counter:workload         GET   in - 403 403 403 200 200 200 200 200 403 403
+counter:workload         POST  in - 403 403 403 405 405 405 405 405 403 403
 counter:me               GET   in - 200 - - - - - - - - -
 counter:me               POST  in - 405 - - - - - - - - -
 counter:own_password     GET   in - 200 - - - - - - - - -
@@ -58,4 +72,5 @@ def world() -> dict[str, object]:
     maker = desk.operator("request.maker", OperatorRole.CASHIER)
     ask = Ask(uuid4(), "matrix.deed", {"what": "x"}, "because", amount_fen=10_00)
     asked = approvals.propose(ask, hand=desk.hand(maker, now=moment), now=moment, policy=Policy())
-    return {"request_id": asked.pk, "operator_id": maker.pk}
+    told = AuditEvent.objects.get(action="request.make", object_id=str(asked.pk))
+    return {"request_id": asked.pk, "operator_id": maker.pk, "event_id": told.pk}
