@@ -38,8 +38,16 @@ TABS = (
     Tab("counter:decisions", pgettext_lazy("tab", "复核"), "check", _SIGNS, counts="waiting_count"),
     Tab("counter:disputes", pgettext_lazy("tab", "争议"), "alert", _DESK),
     Tab("counter:found_cards", _("拾卡"), "card", _DESK),
+    Tab(
+        "counter:audit", pgettext_lazy("tab", "审计"), "list", (OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)
+    ),
     Tab("counter:operators", _("操作员"), "lock", (OperatorRole.ADMIN, OperatorRole.AUDITOR)),
-    Tab("counter:shifts", pgettext_lazy("tab", "班次"), "clock", (OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)),
+    Tab(
+        "counter:shifts",
+        pgettext_lazy("tab", "班次"),
+        "clock",
+        (OperatorRole.SUPERVISOR, OperatorRole.AUDITOR),
+    ),
     Tab("counter:roster", _("批量办理"), "people", _DESK),
 )
 
