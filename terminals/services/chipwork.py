@@ -16,7 +16,7 @@ from accounts.services import cards
 from accounts.services.errors import NotAllowed
 from accounts.services.rows import By
 from terminals.messages.jobs import JobCardAnswer, JobCardRequest, Verdict
-from terminals.models import CardJob, CardJobStep, JobState
+from terminals.models import CardJob, CardJobStep, JobKind, JobState
 from terminals.services import jobs
 from terminals.services.jobsteps import end_refused, go_to, tell
 from terminals.services.taps import Counterpart
@@ -62,8 +62,8 @@ def prepare(
 def extend(job: CardJob, asked: JobCardRequest, key: uuid.UUID, of: Counterpart) -> JobCardAnswer:
     """Write the last day of the book on the card. A torn identity block cannot be read, so once told it is written."""
     card = Card.objects.select_related("account").get(jobs=job)
-    uid = bytes.fromhex(asked.uid)
-    renewed = chips.renew_chip(card, uid, None if job.told else asked.card, book=of.book)
+    uid, torn = bytes.fromhex(asked.uid), job.told or _torn_before(card, asked.uid)
+    renewed = chips.renew_chip(card, uid, None if torn else asked.card, book=of.book)
     if not isinstance(renewed, ChipContent):
         end_refused(job, renewed, now=of.book.now)
         return JobCardAnswer(Verdict.REFUSED, job.state, refusal=renewed.value)
@@ -78,6 +78,12 @@ def extend(job: CardJob, asked: JobCardRequest, key: uuid.UUID, of: Counterpart)
         card_fen=card.card_fen,
         blocks=renewed.blocks,
     )
+
+
+def _torn_before(card: Card, uid: str) -> bool:
+    """Whether an earlier job of this kind left this very chip with half a block, so that its content proves nothing."""
+    unknown = CardJob.objects.filter(card=card, kind=JobKind.EXTEND, state=JobState.STATE_UNKNOWN)
+    return unknown.filter(uid=uid).exists()
 
 
 def issue(job: CardJob, told: CardJobStep, of: Counterpart) -> None:

@@ -183,4 +183,4 @@ def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
     assert (person.book_fen, person.card_fen) == (30_00, 30_00)
     kinds = [entry.kind for entry in Entry.objects.order_by("id")]
     assert kinds == ["top_up", "deposit", "top_up", "purchase", "top_up", "fee", "purchase"]
-    assert verify(policy=POLICY).broken == ()
+    assert not verify(policy=POLICY).broken
