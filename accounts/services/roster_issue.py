@@ -121,7 +121,9 @@ def _open(order: IssueOrder, *, officer: Officer, by: By, policy: Policy, secret
         key=order.key, name=order.name, campus=campus, made_by_id=officer.id, made_at=by.now
     )
     chosen = candidates(order.choice, own_holder_id=officer.holder_id)
-    people = list(chosen.select_for_update(of=("self",)))
+    # Two statements: the second one sees what somebody else committed while the first one waited for the locks.
+    locked = list(chosen.select_for_update(of=("self",)).values_list("pk", flat=True))
+    people = list(chosen.filter(pk__in=locked))
     if not people:
         raise NobodyChosen
     numbers = _free_numbers(len(people), by)
