@@ -93,8 +93,10 @@ def page(deed: str, book: Book) -> str:
 def form_of(web: Client, deed: str, book: Book, **fields: str) -> dict[str, str]:
     """The form of a deed as its page shows it, with the right document."""
     shown = text_of(web.get(page(deed, book)))
-    tail = {"paper": "resident", "tail": id_number(book)[-4:]} if 'name="paper"' in shown else {}
-    return {"key": hidden(shown, "key"), **tail, **fields}
+    tail = {}
+    if 'name="paper"' in shown and "tail" not in fields:
+        tail = {"paper": "resident", "tail": id_number(book)[-4:]}
+    return {"key": hidden(shown, "key"), "paper": "resident", **tail, **fields}
 
 
 def do(web: Client, deed: str, book: Book, **fields: str):
