@@ -69,6 +69,52 @@ def make_person(account_no: int, serial: int, chance: random.Random, name: str =
     )
 
 
+CROWD_SHARES = (
+    (HolderKind.STUDENT, 16_000),
+    (HolderKind.STUDENT, 10_500),
+    (HolderKind.STAFF, 3_500),
+    (HolderKind.OTHER, 400),
+)
+"""Undergraduates, postgraduates, staff, and people with a named card, of 30,400."""
+
+
+def make_crowd(count: int, *, first_no: int, chance: random.Random) -> list[Person]:
+    """Invent ``count`` people beside those of ``make_people``: no school or identity number comes twice."""
+    kinds = [place for place, (_, share) in enumerate(CROWD_SHARES) for _ in range(share)]
+    chance.shuffle(kinds)
+    return [_one_of_many(first_no + n, n, kinds[n % len(kinds)], chance) for n in range(count)]
+
+
+def _one_of_many(account_no: int, serial: int, kind_no: int, chance: random.Random) -> Person:
+    kind = CROWD_SHARES[kind_no][0]
+    foreign = chance.random() < 0.02
+    school_no = (
+        f"{30000000 + serial}"
+        if kind == HolderKind.STAFF
+        else f"{2022 + serial % 5}{kind_no + 1}{100_000 + serial:06d}"
+    )
+    return Person(
+        account_no=account_no,
+        uid=uuid.UUID(int=chance.getrandbits(128), version=4),
+        school_no=school_no,
+        name=chance.choice(LATIN_NAMES) if foreign else _name(chance),
+        kind=kind,
+        service=ServiceKind.NAMED if kind == HolderKind.OTHER else ServiceKind.FORMAL,
+        campus=chance.choices(("laoshan", "yushan", "fushan"), (62, 23, 15))[0],
+        unit=chance.choice(UNITS),
+        document=DocumentKind.NONE if foreign else DocumentKind.RESIDENT,
+        id_number="" if foreign else _crowd_id_number(serial),
+    )
+
+
+def _crowd_id_number(serial: int) -> str:
+    """The 500 highest sequence numbers of each birthday; ``_id_number`` of the small campus uses lower ones."""
+    day = serial // 499 * 97 % (18 * 336)
+    birthday = f"{1990 + day // 336}{day % 336 // 28 + 1:02d}{day % 28 + 1:02d}"
+    head = f"{AREA}{birthday}{500 + serial % 499}"
+    return head + check_character(head)
+
+
 def _name(chance: random.Random) -> str:
     if chance.random() < 0.03:
         return chance.choice(LONG_NAMES)

@@ -17,13 +17,16 @@ from accounts.actors import Actor
 from accounts.models import Account
 from accounts.services import standing
 from ecard.demo import wallet
+from ecard.demo.crowd import add_crowd
 from ecard.demo.drift import BEFORE, DRIFTERS, Week
 from ecard.demo.seed import Seeded, seed
 from purse.keys import KeyBundle
 from reconciliation.services.reconcile import RunOrder, reconcile
 from transactions.days import local_day
 
-SIZES = {"small": 200}
+SIZES = {"small": 0, "ouc": 30_400}
+"""How many people live beside the 200 of the small campus, who are part of every size."""
+SMALL = 200
 
 
 class Command(BaseCommand):
@@ -59,7 +62,7 @@ class Command(BaseCommand):
             wallet.fill(draft, early.residents, keys=keys, today=local_day(now - BEFORE))
             Week(early.tills, draft, folder.with_name("tills"), keys, now).play()
 
-        made = seed(SIZES[size], number=number, now=now, secrets=wiring.secrets(), say=self._say, drift=drift)
+        made = seed(SMALL, number=number, now=now, secrets=wiring.secrets(), say=self._say, drift=drift)
         for resident in made.residents:
             if resident.lost:
                 account = Account.objects.get(number=resident.person.account_no)
@@ -72,6 +75,8 @@ class Command(BaseCommand):
         wallet.blanks(draft, 3)
         _put(draft, folder)
         self._say(f"{len(made.residents)} 张卡")
+        if SIZES[size]:
+            add_crowd(SIZES[size], number=number, now=now, secrets=wiring.secrets(), say=self._say)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
