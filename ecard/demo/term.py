@@ -102,7 +102,8 @@ LINES: Final = f"""
             person.number * 1000003 + day * 8 + slot AS dice,
             (%(first_day)s::date + day)::timestamp + make_interval(mins => start) AS at, span, places,
             person.number * 8 + slot AS usual
-        FROM person JOIN demo_trade USING (campus_id) JOIN habit USING (kind) CROSS JOIN generate_series(0, %(days)s) AS day
+        FROM person JOIN demo_trade USING (campus_id) JOIN habit USING (kind)
+            CROSS JOIN generate_series(0, %(days)s) AS day
         WHERE pg_temp.demo_chance(person.number * 1000003 + day * 8 + slot, 4) < often * appetite
             * CASE WHEN staff AND slot <> 2 THEN 0.25 ELSE 1 END
             * CASE WHEN extract(isodow FROM %(first_day)s::date + day) > 5 THEN 0.7 ELSE 1 END),

@@ -1,4 +1,4 @@
-"""The big demo campus, with a few of its people: a term made up by the database that keeps every promise of the books."""
+"""The big demo campus, with few of its people: a term made up by the database keeps every promise of the books."""
 
 from __future__ import annotations
 
