@@ -52,7 +52,9 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # ------------------------------------------------------------------------------------------------- bank
 
-BANK_CARD_BINS: list[str] = env.list("BANK_CARD_BINS", default=["999999"] if DEMO else ["6217", "6216", "6213"])
+BANK_CARD_BINS: list[str] = env.list(
+    "BANK_CARD_BINS", default=["999999"] if DEMO else ["6217", "6216", "6213"]
+)
 """How the savings cards of the bank begin; no other card may be bound to an account (guide L43)."""
 
 # --------------------------------------------------------------------------------------------- database
@@ -197,6 +199,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 OTP_TOTP_ISSUER = "校园卡"

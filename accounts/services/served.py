@@ -19,7 +19,7 @@ from accounts.keys import Secrets
 from accounts.models import Account, Budget, Card, CounterDeed, DeedKind, LossReport, SecretKind
 from accounts.services import approvals, deeds, limits, passwords, standing, throttle
 from accounts.services.errors import NotAllowed, Reason
-from accounts.services.rows import By
+from accounts.services.rows import By, lock
 from purse.policy import Policy
 from purse.rules import FreezeReason
 
@@ -77,7 +77,7 @@ def freeze(at: At, reason: str) -> CounterDeed:
     """
 
     def act() -> tuple[Mapping[str, Any], int | None]:
-        account = standing.lock(at.account_id)
+        account = lock(at.account_id)
         passwords.refuse_own(account, at.door)
         if account.life in ("closed", "pending"):
             raise NotAllowed(Reason.ACCOUNT_ENDED)
@@ -123,7 +123,7 @@ def reset_password(at: At, kinds: frozenset[SecretKind], *, secrets: Secrets) ->
     """
 
     def act() -> tuple[Mapping[str, Any], int | None]:
-        account = standing.lock(at.account_id)
+        account = lock(at.account_id)
         passwords.refuse_own(account, at.door)
         if not passwords.has_initial(account, secrets):
             raise NotAllowed(Reason.NO_INITIAL_PASSWORD)
@@ -140,7 +140,7 @@ def unlock(at: At) -> CounterDeed:
     """Open what wrong guesses had closed, without touching a password (reading A15)."""
 
     def act() -> tuple[Mapping[str, Any], int | None]:
-        passwords.refuse_own(standing.lock(at.account_id), at.door)
+        passwords.refuse_own(lock(at.account_id), at.door)
         budgets = frozenset({Budget.REMOTE, Budget.PHYSICAL, Budget.CONSUMPTION})
         throttle.reset(at.account_id, budgets, door=at.door, now=at.now)
         return {}, None
