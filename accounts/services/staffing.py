@@ -96,9 +96,6 @@ class NewStaff:
     school_no: str = ""
 
 
-# ------------------------------------------------------------------------------ what takes two administrators
-
-
 def propose_new(
     key: UUID, new: NewStaff, reason: str, *, hand: Hand, now: datetime, policy: Policy
 ) -> Request:
@@ -168,9 +165,6 @@ def carry_out(request_id: int, *, actor: Actor, now: datetime) -> int:
     return person.pk
 
 
-# --------------------------------------------------------------------------------- what one administrator does
-
-
 @transaction.atomic
 def disable(operator_id: int, reason: str, *, hand: Hand, now: datetime, policy: Policy) -> None:
     """Let somebody out at once: no sign-in, no session any more. Safe to repeat. Raises ``NotStaffed``."""
@@ -232,9 +226,6 @@ def end_sessions(operator_id: int, *, hand: Hand, now: datetime, policy: Policy)
     return sessions.end_all(operator_id, actor=_actor(admin, hand), now=now)
 
 
-# -------------------------------------------------------------------------------------------- for oneself
-
-
 @sensitive_variables("old", "new")
 def change_own_password(
     old: str, new: str, *, hand: Hand, now: datetime, secrets: Secrets, session_key: str | None
@@ -254,6 +245,8 @@ def change_own_password(
     throttle.succeeded(guess, actor=actor, now=now)
     if new == old:
         raise NotStaffed(Problem.SAME_PASSWORD)
+    if person.username.casefold() in new.casefold():
+        raise NotStaffed(Problem.WEAK_PASSWORD)
     try:
         validate_password(new, person)
     except ValidationError as problem:
@@ -265,9 +258,6 @@ def change_own_password(
         person.save(update_fields=["password", "must_change_password"])
         audit.record(audit.Deed("operator.change_password", "operator", person.pk), actor=actor, now=now)
         sessions.end_all(person.pk, actor=actor, now=now, keep=session_key)
-
-
-# ------------------------------------------------------------------------------------------------- inside
 
 
 def _admin(operator_id: int, hand: Hand, *, now: datetime, policy: Policy) -> Officer:
