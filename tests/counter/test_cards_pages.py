@@ -97,7 +97,7 @@ def test_every_page_opens(web):
 
 def open_new(web: Client, key: str | None = None, **changes):
     path = "/counter/accounts/new/"
-    return web.post(path, {"key": key or str(uuid.uuid4()), **NEW, **changes})
+    return web.post(path, {"key": str(uuid.uuid4()) if key is None else key, **NEW, **changes})
 
 
 def test_a_named_card_is_opened_with_its_deposit_and_its_blank_goes_to_the_reader(web, shift, desk):
