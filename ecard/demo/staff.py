@@ -13,6 +13,7 @@ PASSWORD = "campus-card-demo"
 CODE_SECRET = "3132333435363738393031323334353637383930"
 STAFF = (
     ("admin", "管理员", OperatorRole.ADMIN),
+    ("admin2", "孙管理", OperatorRole.ADMIN),
     ("zhuguan", "周主管", OperatorRole.SUPERVISOR),
     ("zhuguan2", "钱主管", OperatorRole.SUPERVISOR),
     ("kawu", "冯卡务", OperatorRole.CLERK),
@@ -30,7 +31,8 @@ def make_staff() -> None:
             continue
         superuser = role is OperatorRole.ADMIN
         make = Operator.objects.create_superuser if superuser else Operator.objects.create_user
-        operator = make(username, PASSWORD, role=role, is_staff=True, display_name=name)
+        looks = role is not OperatorRole.CASHIER  # the back office shows accounts; a cashier needs none of it
+        operator = make(username, PASSWORD, role=role, is_staff=looks, display_name=name)
         TOTPDevice.objects.create(user=operator, name="demo", key=CODE_SECRET, confirmed=True)
 
 
