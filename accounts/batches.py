@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import (
     LIVE_CARD,
+    Account,
     AccountLife,
     Campus,
     Card,
@@ -164,6 +165,11 @@ def face_of(account_id: int) -> ItemFacts | None:
         return None
     has_photo = Photo.objects.filter(holder_id=card.account.holder_id).exists()
     return _facts(card.account.holder, card, has_photo=has_photo)
+
+
+def has_account(account_id: int) -> bool:
+    """Whether there is such an account."""
+    return Account.objects.filter(pk=account_id).exists()
 
 
 def _batches() -> QuerySet[IssueBatch]:

@@ -201,6 +201,7 @@ _LOOKS = (*CLERKS, OperatorRole.AUDITOR)
 ACTIONS: tuple[Action, ...] = (
     Action("counter:replace_card", _("换卡"), "card", CLERKS, _replace, Group.CARD, fkey="F6"),
     Action("counter:make_card", _("制卡与发卡"), "card", _LOOKS, _make, Group.CARD, looks=True),
+    Action("counter:face", _("打印卡面"), "print", _LOOKS, _make, Group.CARD, looks=True),
     Action("counter:new_card", _("补制卡片"), "card", CLERKS, _new_card, Group.CARD),
     Action("counter:extend_card", _("延期"), "clock", CLERKS, _extend, Group.CARD),
     Action("counter:grants", _("服务权限"), "check", CLERKS, _services, Group.CARD),

@@ -118,9 +118,9 @@ def faces(request: StaffRequest, batch_id: int) -> HttpResponse:
 def face(request: StaffRequest, account_id: int) -> HttpResponse:
     """The face of one card, for a card that is made singly or anew."""
     card = batches.face_of(account_id)
-    if card is None:
+    if card is None and not batches.has_account(account_id):
         raise Http404
-    context = {"cards": [card], "account_id": account_id}
+    context = {"cards": [card] if card else [], "account_id": account_id}
     return staff_page(request, "counter/roster/face.html", context)
 
 
