@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import disputes, entry, lostfound, own, public, receipts
+from portal.views import analysis, disputes, entry, lostfound, own, public, receipts
 
 app_name = "portal"
 urlpatterns = [
@@ -30,6 +30,7 @@ urlpatterns = [
     path("me/lost-card/post/", lostfound.post_search, name="post_search"),
     path("me/lost-card/<int:post_id>/renew/", lostfound.renew_search, name="renew_search"),
     path("me/lost-card/<int:post_id>/close/", lostfound.close_search, name="close_search"),
+    path("me/analysis/", analysis.spending, name="analysis"),
     path("me/loss/", own.loss, name="loss"),
     path("me/loss/<str:reference>/", own.loss_done, name="loss_done"),
     path("me/security/", own.security, name="security"),
