@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+import counter.cash.approving  # noqa: F401 - makes its kind of request known
 from counter.cash.views import display, drawers, papers, shifts, slip, till, voids
 
 urlpatterns = [

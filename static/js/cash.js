@@ -43,8 +43,27 @@
     add();
   }
 
-  // -------------------------------------------------------- the customer's display
   const LOOK_MS = 400;
+
+  // ------------------------------------- has the book taken it? reader.js says the rest
+  const progress = document.querySelector("[data-progress][data-booked='0']");
+  const lookAtBook = async () => {
+    try {
+      const answer = await fetch(progress.dataset.progress, { headers: { Accept: "application/json" } });
+      if (answer.ok && !answer.redirected && (await answer.json()).booked) {
+        window.location.reload();
+        return;
+      }
+    } catch {
+      // The line is down for a moment; the desk goes on all the same.
+    }
+    window.setTimeout(lookAtBook, LOOK_MS);
+  };
+  if (progress) {
+    lookAtBook();
+  }
+
+  // -------------------------------------------------------- the customer's display
   const display = document.querySelector("[data-display]");
   const shown = display?.querySelector("[data-shown]");
   if (!display || !shown.hidden) {

@@ -51,9 +51,9 @@ def state(_request: StaffRequest, display_key: UUID) -> JsonResponse:
     return JsonResponse(
         {
             "state": face.state,
-            "amount": yuan(face.fen) if face.fen else "",
+            "amount": f"¥{yuan(face.fen)}" if face.fen else "",
             "capitals": capitals(face.fen) if face.fen else "",
-            "card": yuan(face.card_fen) if face.card_fen is not None else "",
+            "card": f"¥{yuan(face.card_fen)}" if face.card_fen is not None else "",
         }
     )
 

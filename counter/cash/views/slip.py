@@ -92,6 +92,7 @@ def _state(found: Any) -> dict[str, Any]:
         "shown": found.shown_at is not None,
         "there": slips.display_there(found.shift, now=now()),
         "over": found.confirmed_at is not None or found.dropped_at is not None,
+        "booked": found.confirmed_at is not None and topups.receipt_of(found.pk) is not None,
     }
 
 
