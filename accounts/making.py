@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from accounts.checks.masks import mask_name
 from accounts.models import (
@@ -48,6 +49,8 @@ class Making:
     own_passwords: bool = False
     """Whether the holder has chosen a password himself, so that no slip is due."""
     slips_printed: bool = False
+    deed_key: UUID | None = None
+    """What the card was noted by, if a desk did; its receipt bears a key of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Unused:
 
 
 def making_of(account_id: int) -> Making:
-    """How far it is. Four small queries."""
+    """How far it is. A few small queries."""
     pending = Account.objects.values_list("life", flat=True).get(pk=account_id) == AccountLife.PENDING
     cards = Card.objects.filter(account_id=account_id)
     card = cards.filter(life=CardLife.BLANK).first() or cards.filter(life__in=LIVE_CARD).first()
@@ -85,6 +88,7 @@ def making_of(account_id: int) -> Making:
         account_pending=pending,
         own_passwords=own,
         slips_printed=printed,
+        deed_key=CounterDeed.objects.filter(card=card, kind__in=_MAKES).values_list("key", flat=True).first(),
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kinds import SecretKind
+from accounts.kinds import SecretKind, Service
 from accounts.papers import PaperKind
 from accounts.services.papers import AGREES
+from counter.cards.words import BACK, CAUSES, PAID, WAYS
 from purse.money import yuan
 
 Words = str | Promise
@@ -50,8 +51,34 @@ _LABELS: dict[str, Words] = {
     "kinds": _("密码"),
     "bank_card": _("银行卡"),
     "before": _("原银行卡"),
+    "issue_no": _("第几张卡"),
+    "old_uid": _("旧卡芯片号"),
+    "cause": _("换卡原因"),
+    "fee_fen": _("工本费"),
+    "paid_by": _("支付方式"),
+    "hold_fen": _("预留金额"),
+    "former": _("原有效期"),
+    "expires_on": _("有效期至"),
+    "services": _("服务"),
+    "until": _("开通至"),
+    "book_fen": _("库余额"),
+    "unclaimed_fen": _("待领"),
+    "deposit_fen": _("押金"),
+    "total_fen": _("合计"),
+    "way": _("退款方式"),
+    "card_back": _("卡片"),
+    "receipt": _("票据号"),
 }
 """What a receipt calls the facts of a deed, in its order."""
+
+
+NAMED: dict[str, Mapping[str, Words]] = {
+    "cause": CAUSES,
+    "paid_by": PAID,
+    "way": WAYS,
+    "card_back": BACK,
+}
+"""Facts that are values of an enumeration."""
 
 
 def money(fen: int) -> str:
@@ -81,6 +108,10 @@ def _value(name: str, value: Any) -> Words:
         return money(int(value))
     if name == "kinds":
         return "、".join(str(SecretKind(kind).label) for kind in value)
+    if name in NAMED:
+        return NAMED[name][value]
+    if name == "services":
+        return "、".join(str(Service(each).label) for each in value)
     if name == "since":
         return str(value)[:16].replace("T", " ")
     return str(value)

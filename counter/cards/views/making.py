@@ -29,6 +29,7 @@ from counter.people.words import KEY_REUSED, OWN
 from counter.views.entry import DESK
 from terminals.kinds import JobKind
 from terminals.services import jobs
+from transactions.services import cardmoney
 
 
 @staff_required(*DESK)
@@ -128,6 +129,7 @@ def make_page(
         "form": form,
         "void_form": form if isinstance(form, ReasonedForm) else ReasonedForm(),
         "reader": reader,
+        "receipt": cardmoney.receipt_of(making.deed_key) if making.deed_key else None,
         "writing": reader.live
         and reader.job is not None
         and reader.job.kind in (JobKind.PREPARE, JobKind.EXTEND),
