@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
+from accounts.checks.masks import mask_name
 from accounts.models import (
     AccountLife,
     Campus,
@@ -145,7 +146,7 @@ def _item(row: Any) -> ItemFacts:
         place=row.place,
         account_id=account.pk,
         number=account.number,
-        name=holder.name,
+        name=mask_name(holder.name),
         school_no=holder.school_no,
         unit=holder.unit,
         book_fen=account.book_fen,

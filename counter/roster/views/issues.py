@@ -260,7 +260,10 @@ def _list(found: BatchFacts, unit: str, cards: list[ItemFacts]) -> dict[str, Any
     return {
         "batch": found,
         "unit": unit,
-        "groups": list(groups.items()),
+        "groups": [
+            (group, found_cards, sum(card.made and card.handed_at is None for card in found_cards))
+            for group, found_cards in groups.items()
+        ],
         "ready": sum(card.made and card.handed_at is None for card in cards),
         "handed": sum(card.handed_at is not None for card in cards),
         "total": len(cards),
