@@ -6,7 +6,7 @@ corrects a book shows a one-time code that is at most five minutes old (``fresh_
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -36,6 +36,8 @@ class StaffRequest(HttpRequest):
 
     user: Any
     officer: Officer
+    desks: Sequence[Any]
+    """The desks of the officer's campus, once somebody asked (``counter.jobs``)."""
 
 
 StaffView = Callable[..., HttpResponseBase]

@@ -103,9 +103,9 @@ def panel(
     desk = desk_of(request)
     what, then = jobwords.says(job) if job else ("", "")
     return ReaderPanel(
-        desks=jobs.desks(campus_id=request.officer.campus_id),
+        desks=_desks(request),
         desk=desk,
-        agent_there=desk is not None and jobs.agent_there(desk.pk, now=now()),
+        agent_there=desk is not None and _is_there(desk, job),
         job=job,
         says=str(what),
         then=str(then),
@@ -120,7 +120,7 @@ def panel(
 def desk_of(request: StaffRequest) -> Any | None:
     """The desk that this browser works at, if one was chosen and is still in service on the operator's campus."""
     chosen = request.session.get(_DESK)
-    return next((desk for desk in jobs.desks(campus_id=request.officer.campus_id) if desk.pk == chosen), None)
+    return next((desk for desk in _desks(request) if desk.pk == chosen), None)
 
 
 def remember(request: HttpRequest, job_id: uuid.UUID) -> None:
@@ -197,7 +197,8 @@ def visible(request: StaffRequest, job_id: uuid.UUID) -> JobView:
     except jobs.NoSuchJob:
         raise Http404 from None
     campus_id = request.officer.campus_id
-    if campus_id is not None and selectors.campus_of(found.desk_id) != campus_id:
+    mine = campus_id is None or any(desk.pk == found.desk_id for desk in _desks(request))
+    if not mine and selectors.campus_of(found.desk_id) != campus_id:
         raise Http404
     return found
 
@@ -225,6 +226,21 @@ def actor_of(request: StaffRequest) -> Actor:
     """The operator at the counter, for services."""
     person = request.officer
     return Actor.operator(person.id, role=person.role, channel=Channel.COUNTER, place=client_address(request))
+
+
+def _desks(request: StaffRequest) -> Sequence[Any]:
+    """The desks of the operator's campus, read once for a page."""
+    kept: Sequence[Any] | None = getattr(request, "desks", None)
+    if kept is None:
+        kept = request.desks = jobs.desks(campus_id=request.officer.campus_id)
+    return kept
+
+
+def _is_there(desk: Any, job: JobView | None) -> bool:
+    """Whether the desk's agent has spoken lately; the job shown knows it already."""
+    if job is not None and job.desk_id == desk.pk:
+        return job.agent_there
+    return jobs.agent_there(desk.pk, now=now())
 
 
 def _shown(request: StaffRequest, job_id: uuid.UUID | None) -> JobView | None:

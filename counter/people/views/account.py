@@ -98,8 +98,9 @@ def account_page(
     """The page, with a form to fill in again."""
     moment = now()
     overview = overview_of(account_id)
-    cases = [row for row in comparing.cases_of(account_id) if row.state is CaseState.OPEN]
-    decisions = [row for row in rulings.decisions_of_account(account_id) if row.open]
+    every = comparing.cases_of(account_id)
+    cases = [row for row in every if row.state is CaseState.OPEN]
+    decisions = [row for row in rulings.decisions_of_account(account_id) if row.open] if every else []
     binding = binding_of(account_id)
     facts = _facts(request, overview, cases, (len(decisions), binding is not None))
     sides = comparing.sides(account_id)
