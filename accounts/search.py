@@ -1,7 +1,7 @@
 """Finding the person who stands at a desk: by account, school number, name or card, a page at a time.
 
 Names come in the order of a Chinese index. PostgreSQL with ICU knows the pinyin of all characters; without it the bytes
-of GB 18030 order the 3,755 characters of everyday names by pinyin and put rare ones after them (decision 0034).
+of GB 18030 order the 3,755 characters of everyday names by pinyin and put rare ones after them (docs/decisions/0023).
 """
 
 from __future__ import annotations
