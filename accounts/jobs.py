@@ -85,6 +85,14 @@ class RunRow:
         """How long it took; None while it goes on or for ever."""
         return self.ended_at - self.started_at if self.ended_at else None
 
+    @property
+    def seconds(self) -> str:
+        """The same for people, ``0.4`` or ``312``."""
+        if self.took is None:
+            return ""
+        seconds = self.took.total_seconds()
+        return f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
+
 
 @dataclass(frozen=True, slots=True)
 class JobRow:

@@ -41,6 +41,12 @@ TABS = (
     Tab(
         "counter:audit", pgettext_lazy("tab", "审计"), "list", (OperatorRole.SUPERVISOR, OperatorRole.AUDITOR)
     ),
+    Tab(
+        "counter:office",
+        _("系统管理"),
+        "globe",
+        (OperatorRole.ADMIN, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR),
+    ),
     Tab("counter:operators", _("操作员"), "lock", (OperatorRole.ADMIN, OperatorRole.AUDITOR)),
     Tab(
         "counter:shifts",

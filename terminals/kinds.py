@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from terminals.models import JobKind, JobState, TerminalKind
+from terminals.models import DayKind, JobKind, JobState, PlaceKind, TerminalKind
 
-__all__ = ["JobKind", "JobState", "TerminalKind"]
+__all__ = ["DayKind", "JobKind", "JobState", "PlaceKind", "TerminalKind"]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from transactions.models import Contra, EntryKind, Mode
+from transactions.models import Contra, EntryKind, MerchantCategory, Mode, SettlementPeriod
 
-__all__ = ["Contra", "EntryKind", "Mode"]
+__all__ = ["Contra", "EntryKind", "MerchantCategory", "Mode", "SettlementPeriod"]

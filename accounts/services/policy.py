@@ -95,14 +95,6 @@ class Preview:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """The agreement under which a value is set, and who agreed (``Actor.who``)."""
-
-    request_id: int
-    agreed_by: str
-
-
 def preview(wanted: NewValue, *, now: datetime) -> Preview:
     """What would change. Raises ``NotSet``."""
     return _preview(wanted, policies.read(), now=now)
@@ -110,11 +102,12 @@ def preview(wanted: NewValue, *, now: datetime) -> Preview:
 
 @transaction.atomic
 def set_value(
-    wanted: NewValue, *, shown: bytes | None, actor: Actor, now: datetime, consent: Consent | None = None
+    wanted: NewValue, *, shown: bytes | None, actor: Actor, now: datetime, request_id: int | None = None
 ) -> int:
     """Write the value; returns the id of the change. The same key again returns the first one.
 
-    ``shown``: the digest of the preview that was confirmed; None where a second person saw the content instead.
+    ``shown``: the digest of the preview that was confirmed; None where a second person saw the content instead, in the
+    request ``request_id``; who asked for it then counts as who set it, whoever of the two carries it out.
     Raises ``NotSet`` and ``approvals.NotApproved``.
     """
     _lock()
@@ -126,12 +119,12 @@ def set_value(
     found = _preview(wanted, policies.read(), now=now)
     if shown is not None and shown != found.digest:
         raise NotSet(Why.CHANGED)
-    set_by = actor.who
+    set_by, agreed_by = actor.who, ""
     if found.two:
-        if consent is None:
+        if request_id is None:
             raise NotSet(Why.SECOND_PERSON)
-        request = approvals.use(consent.request_id, kind=KIND, content=wanted.content(), actor=actor, now=now)
-        set_by = f"operator:{request.maker_id}"
+        request = approvals.use(request_id, kind=KIND, content=wanted.content(), actor=actor, now=now)
+        set_by, agreed_by = f"operator:{request.maker_id}", f"operator:{request.ruling.checker_id}"
     made = PolicyChange.objects.create(
         key=wanted.key,
         name=wanted.name,
@@ -139,7 +132,7 @@ def set_value(
         effective_at=wanted.effective_at,
         set_at=now,
         set_by=set_by,
-        agreed_by=consent.agreed_by if consent else "",
+        agreed_by=agreed_by,
         reason=wanted.reason,
     )
     after = {"value": made.value, "effective_at": made.effective_at.isoformat(), "set_by": set_by}

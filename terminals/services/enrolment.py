@@ -7,23 +7,25 @@ server can derive again at any time but never stores.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from secrets import token_bytes, token_hex
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import F
 
 from accounts.actors import Actor
+from accounts.services import approvals
 from accounts.services.audit import Deed, record
 from purse.policy import Policy
 from terminals.messages.signing import SEAL_NONCE_BYTES, TerminalKeys, seal_keys
 from terminals.messages.upkeep import EnrolAnswer, KeysAnswer
-from terminals.models import EnrolmentCode, SecurityEventKind, Terminal, TerminalContact
+from terminals.models import EnrolmentCode, SecurityEventKind, Terminal, TerminalContact, TerminalKind
 from terminals.services import events, rights
 from terminals.services.keyring import Keyring
+from terminals.services.places import stand_terminal_at
 from terminals.services.registry import Machine
 
 _log = logging.getLogger("ecard.terminals")
@@ -32,6 +34,11 @@ CODE_BYTES: Final = 16
 CODE_LIFETIME: Final = timedelta(hours=24)
 OLD_EPOCH_UPLOADS: Final = timedelta(days=30)
 """How long the keys of the epoch before still hand in a journal after a terminal was enrolled anew."""
+
+
+KIND_REGISTER: Final = "terminal.register"
+KIND_CODE: Final = "terminal.code"
+"""The kinds of request of a terminal, and of a new code for one that loads cards."""
 
 
 class CodeRefused(Exception):
@@ -53,6 +60,8 @@ class NewTerminal:
     name_en: str = ""
     place: str = ""
     may_sell_offline: bool = False
+    place_id: int | None = None
+    """The service point at which a kiosk stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,40 @@ class IssuedCode:
 @transaction.atomic(durable=True)
 def register(wanted: NewTerminal, *, actor: Actor, now: datetime) -> IssuedCode:
     """Add a terminal and issue its first code. The row's checks refuse a till without merchant."""
+    return _register(wanted, actor=actor, now=now)
+
+
+@transaction.atomic(durable=True)
+def register_agreed(request_id: int, wanted: NewTerminal, *, actor: Actor, now: datetime) -> IssuedCode:
+    """The same on the agreement of a second person to exactly this terminal, once (security.md section 5).
+
+    Raises ``approvals.NotApproved``, and ``NoSuchPlace`` when another kiosk stands there by now.
+    """
+    approvals.use(request_id, kind=KIND_REGISTER, content=content_of(wanted), actor=actor, now=now)
+    return _register(wanted, actor=actor, now=now)
+
+
+@transaction.atomic(durable=True)
+def issue_code_agreed(request_id: int, terminal_id: int, *, actor: Actor, now: datetime) -> IssuedCode:
+    """A new code on the agreement of a second person: for machines that may put money on cards.
+
+    Raises ``approvals.NotApproved``, ``Terminal.DoesNotExist`` and ``AlreadyRevoked``.
+    """
+    approvals.use(request_id, kind=KIND_CODE, content={"terminal_id": terminal_id}, actor=actor, now=now)
+    return _issue_again(terminal_id, actor=actor, now=now)
+
+
+def content_of(wanted: NewTerminal) -> dict[str, Any]:
+    """What a second person agrees to: every word of the terminal. ``NewTerminal(**content)`` is its inverse."""
+    return asdict(wanted)
+
+
+def needs_two_for_code(kind: str) -> bool:
+    """Whether a new code for such a machine takes two people: it holds the keys that put money on a card."""
+    return kind in (TerminalKind.DESK, TerminalKind.KIOSK)
+
+
+def _register(wanted: NewTerminal, *, actor: Actor, now: datetime) -> IssuedCode:
     terminal = Terminal.objects.create(
         name_zh=wanted.name_zh,
         name_en=wanted.name_en,
@@ -79,6 +122,8 @@ def register(wanted: NewTerminal, *, actor: Actor, now: datetime) -> IssuedCode:
     TerminalContact.objects.create(terminal=terminal)
     after = {"kind": wanted.kind, "merchant": wanted.merchant_id, "offline": wanted.may_sell_offline}
     record(Deed("terminal.register", "terminal", terminal.id, after=after), actor=actor, now=now)
+    if wanted.place_id is not None:
+        stand_terminal_at(terminal.id, wanted.place_id)
     return _issue(terminal, actor=actor, now=now)
 
 
@@ -89,6 +134,10 @@ def issue_code(terminal_id: int, *, actor: Actor, now: datetime) -> IssuedCode:
     With it a terminal that was quarantined comes back: its keys of then stay shut out, in whatever machine they are.
     Raises ``Terminal.DoesNotExist`` and ``AlreadyRevoked``.
     """
+    return _issue_again(terminal_id, actor=actor, now=now)
+
+
+def _issue_again(terminal_id: int, *, actor: Actor, now: datetime) -> IssuedCode:
     terminal = Terminal.objects.select_for_update().get(id=terminal_id)
     if terminal.revoked_at is not None:
         raise AlreadyRevoked

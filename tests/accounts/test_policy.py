@@ -66,15 +66,15 @@ def ask(staff, new: NewValue):
     return approvals.propose(order, hand=hand(staff.admin), now=NOW, policy=Policy())
 
 
-def agreed(staff, new: NewValue) -> policy.Consent:
+def agreed(staff, new: NewValue) -> int:
     request = ask(staff, new)
     approvals.agree(request.pk, bytes(request.content_hash), hand=hand(staff.chief), now=NOW, policy=Policy())
-    return policy.Consent(request.pk, f"operator:{staff.chief.pk}")
+    return request.pk
 
 
 def put_by_two(staff, new: NewValue) -> int:
     actor = Actor.operator(staff.admin.pk, role="admin", channel="counter")
-    return policy.set_value(new, shown=None, actor=actor, now=NOW, consent=agreed(staff, new))
+    return policy.set_value(new, shown=None, actor=actor, now=NOW, request_id=agreed(staff, new))
 
 
 def raw(name: str, value, at: datetime, *, set_at=NOW) -> int:
@@ -433,16 +433,16 @@ def test_nobody_agrees_with_himself(staff):
 )
 def test_another_number_than_was_agreed_to_is_not_set(staff, other):
     new = wanted("default_limit_fen", 80_00)
-    consent = agreed(staff, new)
+    request_id = agreed(staff, new)
 
     with pytest.raises(approvals.NotApproved), transaction.atomic():
-        policy.set_value(replace(new, **other), shown=None, actor=ADMIN, now=NOW, consent=consent)
+        policy.set_value(replace(new, **other), shown=None, actor=ADMIN, now=NOW, request_id=request_id)
     assert not PolicyChange.objects.exists()
 
 
 def test_an_agreement_that_comes_after_the_moment_sets_nothing(staff):
     new = wanted("default_limit_fen", 80_00, at=NOW + timedelta(hours=1))
-    consent = agreed(staff, new)
+    request_id = agreed(staff, new)
 
     refused(
         Why.TOO_SOON,
@@ -451,7 +451,7 @@ def test_an_agreement_that_comes_after_the_moment_sets_nothing(staff):
         shown=None,
         actor=ADMIN,
         now=NOW + timedelta(hours=1),
-        consent=consent,
+        request_id=request_id,
     )
 
 

@@ -1,0 +1,116 @@
+"""How requests of the administration read where two people agree, and what follows from the agreement."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts import policies
+from accounts.approvals import RequestRow
+from accounts.selectors import campuses
+from accounts.services import policy
+from accounts.services.approvals import NotApproved
+from accounts.services.policy import NewValue, NotSet
+from accounts.termlist import TERMS
+from accounts.wiring import forget_policy, now
+from counter.forms import name_of
+from counter.office.words import NOT_SET
+from counter.oversight.kinds import Deed, Fact, Kind, NotDone, bare, register
+from counter.oversight.words import WHY
+from terminals import fleet
+from terminals.kinds import TerminalKind
+from terminals.places import service_point
+from terminals.services import enrolment
+from transactions.merchants import merchant
+
+
+def _value_facts(row: RequestRow) -> list[Fact]:
+    try:
+        wanted = NewValue.from_content(row.key, row.content)
+    except (KeyError, TypeError):
+        return bare(row)
+    term = TERMS[wanted.name]
+    before = policies.read().at(min(wanted.effective_at, now())).value(wanted.name)
+    return [
+        Fact(term.label, term.shown(wanted.value), term.shown(before)),
+        Fact(_("生效时间"), f"{localtime(wanted.effective_at):%Y-%m-%d %H:%M}"),
+        Fact(_("含义"), term.help),
+    ]
+
+
+def _set_value(deed: Deed) -> None:
+    wanted = NewValue.from_content(deed.row.key, deed.row.content)
+    try:
+        policy.set_value(wanted, shown=None, actor=deed.actor, now=deed.now, request_id=deed.row.id)
+    except NotSet as problem:
+        raise NotDone(problem.detail or NOT_SET[problem.why], for_good=True) from None
+    except NotApproved as refusal:
+        raise NotDone(WHY[refusal.why]) from None
+    forget_policy()
+
+
+def _terminal_facts(row: RequestRow) -> list[Fact]:
+    told = row.content
+    campus = next((name_of(place) for place in campuses() if place.id == told["campus_id"]), "—")
+    facts = [
+        Fact(_("名称"), told["name_zh"]),
+        Fact(_("类型"), TerminalKind(told["kind"]).label),
+        Fact(_("校区"), campus),
+    ]
+    if told["merchant_id"] is not None:
+        shop = merchant(told["merchant_id"])
+        facts.append(Fact(_("商户"), shop.name_zh if shop else str(told["merchant_id"])))
+    if told["place_id"] is not None:
+        point = service_point(told["place_id"], now=now())
+        facts.append(Fact(_("服务点"), point.name_zh if point else str(told["place_id"])))
+    if told["place"]:
+        facts.append(Fact(_("位置"), told["place"]))
+    if told["may_sell_offline"]:
+        facts.append(Fact(_("脱机消费"), gettext("是")))
+    return facts
+
+
+def _code_facts(row: RequestRow) -> list[Fact]:
+    box = fleet.box(row.content["terminal_id"], now=now())
+    if box is None:
+        return bare(row)
+    return [
+        Fact(_("终端"), f"{box.name_zh}（{box.id}）"),
+        Fact(_("类型"), box.kind.label),
+        Fact(_("校区"), box.campus_zh),
+    ]
+
+
+def _hand_over(row: RequestRow) -> str:
+    return reverse("counter:hand_code", args=[row.id])
+
+
+register(
+    Kind(
+        policy.KIND,
+        _("参数新值"),
+        _value_facts,
+        carry_out=_set_value,
+        effect=_("同意后写入，到生效时间自动改变；生效前可以撤销。"),
+    )
+)
+register(
+    Kind(
+        enrolment.KIND_REGISTER,
+        _("登记终端"),
+        _terminal_facts,
+        resume=_hand_over,
+        effect=_("同意后由管理员生成一次性注册码，机器凭它取得密钥；24 小时内用一次。"),
+    )
+)
+register(
+    Kind(
+        enrolment.KIND_CODE,
+        _("重发注册码"),
+        _code_facts,
+        resume=_hand_over,
+        effect=_("机器用新码注册后换新密钥，旧密钥只能再上传流水 30 天。"),
+    )
+)

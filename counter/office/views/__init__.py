@@ -1,0 +1,1 @@
+"""Pages of the administration, one file a subject."""
