@@ -12,13 +12,13 @@ from django.shortcuts import render
 from accounts.notices import unread_count
 from accounts.wiring import now
 from portal.access import HolderRequest
-from portal.places import CARD_CENTERS, WORKING_HOURS_TEXT
+from portal.places import centers_shown
 from portal.words import status_chip
 
 
 def centers() -> dict[str, Any]:
     """Where the card centers are and when they are open."""
-    return {"centers": CARD_CENTERS, "hours": WORKING_HOURS_TEXT}
+    return centers_shown(now=now())
 
 
 def own_page(

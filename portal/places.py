@@ -1,35 +1,70 @@
-"""The card centers of the guide (L21-27) and when they are open."""
+"""Where people are served, for the public: centers, kiosks and cash points as they stand at this moment.
+
+A university that has not set up its places yet shows those of the guide, so that nobody finds an empty page.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, time
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from terminals import guide_places
+from terminals.kinds import PlaceKind
+from terminals.places import CampusPlaces, Place, Stand, by_campus, service_points, stand_words
 
-from transactions.days import SHANGHAI
-
-WORKING_HOURS = ((time(8, 0), time(11, 30)), (time(13, 30), time(17, 0)))
-WORKING_HOURS_TEXT = _("周一至周五 8:00–11:30，13:30–17:00")
-
-
-@dataclass(frozen=True, slots=True)
-class CardCenter:
-    """A center (校园智能卡管理中心): any of them serves any holder."""
-
-    campus: str | Promise
-    place: str | Promise
+ALL = tuple(PlaceKind)
 
 
-CARD_CENTERS = (
-    CardCenter(_("崂山校区"), _("图书馆区 B 楼 网络中心用户接待大厅")),
-    CardCenter(_("鱼山校区"), _("逸夫馆 网络中心办公室")),
-    CardCenter(_("浮山校区"), _("图书馆四楼 网络中心办公室")),
-)
+def places(*, now: datetime, kinds: Collection[PlaceKind] = ALL) -> Sequence[Place]:
+    """The places of these kinds. Two statements."""
+    return service_points(now=now, kinds=kinds) or [place for place in _of_the_guide() if place.kind in kinds]
 
 
-def is_open(now: datetime) -> bool:
-    """Whether the centers serve people at this moment; public holidays are not known here."""
-    local = now.astimezone(SHANGHAI)
-    return local.weekday() < 5 and any(start <= local.time() < end for start, end in WORKING_HOURS)
+def centers_shown(*, now: datetime) -> dict[str, Any]:
+    """The card centers (校园智能卡管理中心) and whether one of them serves people now: any serves any holder."""
+    found = places(now=now, kinds=(PlaceKind.CENTER,))
+    return {
+        "centers": found,
+        "hours": found[0].week.in_words() if len({str(place.week.to_json()) for place in found}) == 1 else [],
+        "open": any(place.stand(now=now) is Stand.OPEN for place in found),
+    }
+
+
+def groups_shown(*, now: datetime) -> list[tuple[CampusPlaces, list[tuple[PlaceKind, list[dict[str, Any]]]]]]:
+    """Every place, by campus and kind, with how it stands in words."""
+    return [
+        (group, [(kind, rows) for kind in PlaceKind if (rows := _rows(group, kind, now))])
+        for group in by_campus(places(now=now))
+    ]
+
+
+def _rows(group: CampusPlaces, kind: PlaceKind, now: datetime) -> list[dict[str, Any]]:
+    rows = []
+    for place in group.places:
+        if place.kind is kind:
+            stand = place.stand(now=now)
+            word, tone = stand_words(place, stand)
+            opens_at = place.opens_at(now=now) if stand is Stand.CLOSED else None
+            rows.append({"place": place, "stand": stand, "word": word, "tone": tone, "opens_at": opens_at})
+    return rows
+
+
+def _of_the_guide() -> list[Place]:
+    """The guide's places as they are before anybody set them up."""
+    campuses = {code: (number, zh, en) for number, (code, zh, en) in enumerate(guide_places.CAMPUSES, start=1)}
+    return [
+        Place(
+            id=0,
+            code=seed.code,
+            kind=seed.kind,
+            campus_id=campuses[seed.campus][0],
+            campus_code=seed.campus,
+            campus_zh=campuses[seed.campus][1],
+            campus_en=campuses[seed.campus][2],
+            name_zh=seed.name_zh,
+            name_en=seed.name_en,
+            week=seed.week,
+        )
+        for seed in guide_places.seeds()
+    ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import analysis, disputes, entry, lostfound, own, public, receipts
+from portal.views import analysis, disputes, entry, lostfound, own, places, public, receipts
 
 app_name = "portal"
 urlpatterns = [
     path("", public.home, name="home"),
+    path("places/", places.places, name="places"),
     path("lost-found/", lostfound.board, name="lost_found"),
     path("lost-found/report/", lostfound.finder, name="finder"),
     path("lost-found/report/thanks/", lostfound.finder_thanks, name="finder_thanks"),

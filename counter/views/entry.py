@@ -62,6 +62,8 @@ def home(request: StaffRequest) -> HttpResponse:
     """Where this operator's work is."""
     if request.officer.role == OperatorRole.CASHIER:
         return redirect("counter:cash")
+    if request.officer.role == OperatorRole.ADMIN:
+        return redirect("counter:office")
     return redirect("counter:cases" if request.officer.role in DESK else "admin:index")
 
 

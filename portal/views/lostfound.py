@@ -24,7 +24,6 @@ from portal.careforms import BoardForm, FinderForm, SearchForm
 from portal.carewords import POST_PROBLEMS, told
 from portal.doors import actor_of, source_of
 from portal.pages import centers, own_page
-from portal.places import CARD_CENTERS, WORKING_HOURS_TEXT
 from transactions.days import local_day
 
 
@@ -71,15 +70,14 @@ def finder(request: HttpRequest) -> HttpResponse:
             )
             status = 429
     key = form["key"].value() if "key" not in form.errors else uuid4()
-    context = {"form": form, "key": key, "centers": CARD_CENTERS, "hours": WORKING_HOURS_TEXT}
+    context = {"form": form, "key": key, **centers()}
     return render(request, "portal/lostfound/finder.html", context, status=status)
 
 
 @require_safe
 def finder_thanks(request: HttpRequest) -> HttpResponse:
     """The same thanks for everybody."""
-    context = {"centers": CARD_CENTERS, "hours": WORKING_HOURS_TEXT}
-    return render(request, "portal/lostfound/thanks.html", context)
+    return render(request, "portal/lostfound/thanks.html", centers())
 
 
 @holder_required()

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.wiring import now
-from portal.places import CARD_CENTERS, WORKING_HOURS_TEXT, is_open
+from portal.places import centers_shown
 from terminals.selectors import silent_tills
 
 
@@ -17,8 +17,6 @@ def home(request: HttpRequest) -> HttpResponse:
     moment = now()
     context = {
         "silent": silent_tills(now=moment),
-        "centers": CARD_CENTERS,
-        "hours": WORKING_HOURS_TEXT,
-        "open": is_open(moment),
+        **centers_shown(now=moment),
     }
     return render(request, "portal/home.html", context)
