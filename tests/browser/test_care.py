@@ -1,0 +1,159 @@
+"""Two journeys with three people: a double charge given back, and a card that was found given back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import expect
+
+from accounts.models import OperatorRole
+from tests.campus import Counter
+from tests.care import charged
+from tests.counter.test_cases_page import PASSWORD, code_of, make_operator
+from tests.portal.conftest import PIN, give_pin
+from tests.reconciliation.books import campus
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+
+@pytest.fixture
+def shot(tmp_path):
+    """A picture for the documents, under this area's names."""
+    kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
+    folder = Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
+
+    def take(page, name: str) -> None:
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=folder / f"care-{name}.png", full_page=True)
+
+    return take
+
+
+@pytest.fixture
+def phone(browser, live_server, browser_context_args):
+    """The holder's telephone: signs him in."""
+    context = browser.new_context(**browser_context_args, viewport=PHONE)
+    page = context.new_page()
+
+    def come_in(person):
+        page.goto(f"{live_server.url}/login/")
+        page.get_by_label("学工号或 5 位帐号").fill(str(person.account.number))
+        page.get_by_label("查询密码", exact=True).fill(PIN)
+        page.get_by_role("button", name="登录", exact=True).click()
+        expect(page.get_by_role("heading", name="我的校园卡")).to_be_attached()
+        return page
+
+    yield come_in
+    context.close()
+
+
+@pytest.fixture
+def counter(page, live_server):
+    """The desk's browser with a supervisor signed in."""
+    page.set_viewport_size(DESK)
+    place = campus("laoshan")
+    place.name_zh = "崂山校区"
+    place.save()
+    li = make_operator("li", OperatorRole.SUPERVISOR, place, display_name="李敏")
+    page.goto(f"{live_server.url}/counter/login/?next=/counter/disputes/")
+    page.get_by_label("用户名").fill(li.username)
+    page.get_by_label("密码", exact=True).fill(PASSWORD)
+    page.get_by_label("动态码").fill(code_of(li))
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url("**/counter/disputes/")
+    return page
+
+
+def test_a_double_charge_is_disputed_decided_and_the_money_is_there(phone, counter, live_server, shot):
+    """指南 L81: the twin is shown; one decision at the desk; the holder reads it and has the money."""
+    person = charged(11_00, 5_50, 5_50)
+    charged(7_20)
+    give_pin(person.account)
+    mine = phone(person)
+
+    mine.locator("a.line-link", has_text="消费").first.click()
+    mine.get_by_role("link", name="有疑问").click()
+    expect(mine.get_by_text("很像的另一笔")).to_be_visible()
+    expect(mine.get_by_role("radio", name="重复扣款")).to_be_checked()
+    mine.get_by_label("说明", exact=True).fill("只买了一份面，刷了一次，扣了两笔 🍜")
+    shot(mine, "dispute-open")
+    mine.get_by_role("button", name="提交争议").click()
+    expect(mine.get_by_text("争议已登记，款项没有变动。")).to_be_visible()
+
+    counter.reload()
+    shot(counter, "desk-list")
+    counter.get_by_role("link", name="重复扣款").click()
+    expect(counter.get_by_text("这台终端前后两分钟")).to_be_visible()
+    shot(counter, "desk-dispute")
+    counter.get_by_role("button", name="我来处理").click()
+    expect(counter.get_by_text("已受理，由您核查。")).to_be_visible()
+    counter.get_by_role("link", name="同意退款…").click()
+    expect(counter.get_by_text("退到待领")).to_be_visible()
+    counter.get_by_label("理由").fill("两笔相隔 11 秒，同机同额，档口确认只出一份")
+    counter.get_by_role("button", name="确认冲正消费").click()
+    expect(counter.get_by_text("已执行").first).to_be_visible()
+
+    mine.reload()
+    expect(mine.locator(".chip", has_text="已退款")).to_be_visible()
+    shot(mine, "dispute-done")
+    mine.get_by_role("link", name="消息").click()
+    expect(mine.get_by_text("¥5.50 已退到待领金额")).to_be_visible()
+    assert person.fresh().unclaimed_fen == 5_50
+    till = Counter(9)
+    till.look(person)
+    assert person.fresh().unclaimed_fen == 0
+    assert person.book_fen == person.card_fen == 83_50
+
+
+def test_a_found_card_comes_back_to_its_owner(phone, counter, live_server, shot):
+    """寻卡, a finder, the desk, the owner with his document: each sees what is his to see."""
+    person = charged(3_00)
+    give_pin(person.account)
+    mine = phone(person)
+    mine.goto(f"{live_server.url}/me/lost-card/")
+    mine.get_by_label("大概在哪里").fill("学苑餐厅二楼")
+    mine.get_by_role("button", name="发布", exact=True).click()
+    expect(mine.get_by_text("已公开到寻卡栏")).to_be_visible()
+
+    finder = mine.context.browser.new_context(viewport=PHONE, locale="zh-CN").new_page()
+    finder.goto(f"{live_server.url}/lost-found/")
+    expect(finder.get_by_text("学苑餐厅二楼")).to_be_visible()
+    shot(finder, "board")
+    finder.get_by_role("link", name="我捡到一张卡").click()
+    finder.get_by_label("卡面上的号码").fill(person.account.holder.school_no)
+    finder.get_by_label("在哪里捡到的").fill("学苑餐厅门口")
+    finder.get_by_label("卡现在在哪里").fill("马上送到管理中心")
+    finder.get_by_role("button", name="通知失主").click()
+    expect(finder.get_by_role("heading", name="谢谢您！")).to_be_visible()
+    assert "张" not in finder.locator("main").inner_text()
+    finder.context.close()
+
+    counter.get_by_role("link", name="拾卡").click()
+    counter.get_by_role("link", name="登记一张").click()
+    counter.get_by_label("卡面上的号码").fill(person.account.holder.school_no)
+    counter.get_by_label("在哪里拾到").fill("学苑餐厅门口")
+    counter.get_by_label("放在哪里").fill("1 号柜台抽屉")
+    counter.get_by_role("button", name="登记并通知失主").click()
+    counter.get_by_role("button", name="代为挂失").click()
+    expect(counter.get_by_text("已代为挂失，受理号")).to_have_count(2)
+    shot(counter, "desk-found")
+
+    mine.goto(f"{live_server.url}/me/lost-card/")
+    expect(mine.get_by_role("heading", name="有人拾到您的卡，保存在崂山校区管理中心")).to_be_visible()
+    shot(mine, "card-found")
+
+    counter.get_by_role("link", name="交还本人…").click()
+    counter.get_by_label("已查验的证件").select_option("resident")
+    counter.get_by_label("证件号码末四位").fill("1234")
+    counter.get_by_role("button", name="证件相符，交还").click()
+    expect(counter.get_by_text("卡已交还，仍是挂失状态")).to_be_visible()
+
+    mine.get_by_role("link", name="消息").click()
+    expect(mine.get_by_text("您的卡已领回")).to_be_visible()
+    mine.goto(f"{live_server.url}/lost-found/")
+    expect(mine.get_by_text("没有人在找卡")).to_be_visible()
