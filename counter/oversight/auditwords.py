@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Channel
 from accounts.kinds import OperatorRole
+from accounts.selectors import campuses
 from accounts.trail import EventRow
+from counter.forms import name_of
 from counter.oversight.kinds import Fact
 from purse.money import yuan
 
@@ -27,7 +29,11 @@ DEEDS: dict[str, Words] = {
     "account.freeze": _("冻结账户"),
     "account.give_up_closing": _("撤销销户"),
     "account.grant": _("开通服务"),
+    "account.adjust": _("调账"),
+    "account.level": _("平账"),
     "account.open": _("开户"),
+    "account.refund_late": _("退还重复扣款"),
+    "account.reverse": _("冲正消费"),
     "account.revoke": _("停止服务"),
     "account.start": _("启用账户"),
     "account.unfreeze": _("解冻账户"),
@@ -98,6 +104,9 @@ DEEDS: dict[str, Words] = {
     "lost_post.close": _("关闭寻卡启事"),
     "lost_post.post": _("发布寻卡启事"),
     "lost_post.renew": _("延长寻卡启事"),
+    "merchant.describe": _("修改商户资料"),
+    "merchant.register": _("登记商户"),
+    "merchant.set_terms": _("修改商户合同条款"),
     "operator.change": _("变更操作员岗位"),
     "operator.change_password": _("操作员改密码"),
     "operator.disable": _("停用操作员"),
@@ -201,6 +210,16 @@ FIELDS: dict[str, Words] = {
     "failures": _("错误次数"),
     "is_default": _("初始密码"),
     "rows": _("行数"),
+    "has_own_card": _("本人校园卡"),
+    "entry": _("流水号"),
+    "code": pgettext_lazy("drawer", "编号"),
+    "drawer": _("钱箱"),
+    "no": pgettext_lazy("drawer", "编号"),
+    "float_fen": _("备用金"),
+    "expected_fen": _("应有金额"),
+    "counted_fen": _("实点金额"),
+    "difference_fen": _("差额"),
+    "unclaimed_fen": _("待领"),
 }
 
 
@@ -259,6 +278,8 @@ def _value(name: str, told: Mapping[str, Any]) -> str:
         return f"{'-' if value < 0 else ''}¥{yuan(abs(value))}"
     if value is None or value in ("", [], {}):
         return "—"
+    if name == "campus" and isinstance(value, str):
+        return next((name_of(place) for place in campuses() if place.code == value), value)
     if name == "role" and value in OperatorRole.values:
         return str(OperatorRole(value).label)
     if isinstance(value, list):

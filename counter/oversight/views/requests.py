@@ -153,6 +153,7 @@ def _page(
     context: dict[str, Any] = {
         "row": row,
         "kind": kind,
+        "carries_out": kind.carry_out is not None,
         "facts": kind.facts(row),
         "word": word,
         "tone": tone,
