@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 
 from accounts.actors import Actor
@@ -358,3 +360,15 @@ def _try(desk: Desk, order: Replacement) -> str:
         return str(cardmoney.replace_card(order, door=desk.door(), now=NOON, house=HOUSE).pk)
     except NotAllowed as no:
         return str(no)
+
+
+@committed
+def test_the_nightly_run_gives_held_money_back(desk):
+    person = make_person(80_00)
+    desk.remake(person, desk.replace(person, hold_fen=50_00, hold_days=1, now=NOON - timedelta(days=3)))
+
+    call_command("reconcile", "--json", stdout=StringIO())
+    call_command("reconcile", "--json", stdout=StringIO())
+
+    assert person.book_fen == 80_00
+    assert holds.held_fen(person.account) == 0

@@ -37,7 +37,7 @@ from accounts.services.rows import By, lock
 from purse.policy import Policy
 from transactions.days import SHANGHAI, local_day
 from transactions.models import Receipt
-from transactions.services import cash, holds
+from transactions.services import cash, holds, receipts
 from transactions.services.cash import Fee, Paid, PaidBy
 
 HOLD_DAYS_MAX = 60
@@ -173,7 +173,7 @@ def replace_card(order: Replacement, *, door: AtCounter, now: datetime, house: H
 
 def receipt_of(deed_key: UUID) -> Receipt | None:
     """The receipt of the money that was taken with this deed."""
-    return cash.receipts.of_operation(uuid5(deed_key, "fee"))
+    return receipts.of_operation(uuid5(deed_key, "fee"))
 
 
 def _replaceable(account: Account, door: AtCounter, *, today: date) -> Card:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.actors import Actor
 from accounts.services.runs import recorded
 from accounts.wiring import now, policy
 from reconciliation.services.reconcile import (
@@ -21,6 +22,7 @@ from reconciliation.services.reconcile import (
 )
 from terminals.services import holes
 from terminals.services.uploads import reconsider, resume
+from transactions.services.holds import release_due
 
 
 class Command(BaseCommand):
@@ -60,12 +62,13 @@ def _compare_only() -> Outcome:
 
 
 def _night() -> Outcome:
-    """First what lies there undecided and the alarms, then the comparison, which may find less to do."""
+    """First what lies there undecided, the alarms and held money that is due, then the comparison, with less to do."""
     with recorded("reconcile", clock=now, refusals=(AlreadyRunning, ClockWrong)) as run:
         refuse_wrong_clock(datetime.now(UTC))
         resume(policy=policy(), now=now())
         reconsider(policy=policy(), now=now())
         holes.alarm(now=now())
+        release_due(actor=Actor.system("reconcile"), policy=policy(), now=now())
         outcome = reconcile(RunOrder(now=now(), policy=policy()))
         run.counts = {
             "compared": outcome.compared,
