@@ -29,6 +29,7 @@ from accounts.models import (
     LoginRecord,
     LossReport,
     Operator,
+    Photo,
     Secret,
     SecretKind,
     ServiceKind,
@@ -223,6 +224,11 @@ def find_holder_by_id_number(id_number: str, secrets: Secrets) -> Holder | None:
 def has_initial_password(account_id: int, secrets: Secrets) -> bool:
     """Whether an initial password follows from the document in the register (guide L131, reading A16)."""
     return passwords.has_initial(Account.objects.select_related("holder").get(pk=account_id), secrets)
+
+
+def has_photo(holder_id: int) -> bool:
+    """Whether there is a picture of this person."""
+    return Photo.objects.filter(holder_id=holder_id).exists()
 
 
 def locked_doors(account_id: int, *, now: datetime) -> frozenset[Budget]:

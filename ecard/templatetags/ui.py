@@ -24,6 +24,8 @@ _CHANNELS: dict[str, str | Promise] = {
     Channel.LOAD_KIOSK: gettext_lazy("圈存机"),
     Channel.POS: gettext_lazy("消费终端"),
     Channel.COUNTER: gettext_lazy("管理中心"),
+    Channel.CASHIER: gettext_lazy("充值点"),
+    Channel.SYSTEM: gettext_lazy("系统"),
 }
 
 

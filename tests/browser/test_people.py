@@ -89,6 +89,9 @@ def test_from_the_search_to_a_loss_report_by_keyboard(page, feng, reader, holder
     with page.expect_navigation(url=f"**/accounts/{holder.account.pk}/"):
         page.keyboard.press("Enter")
     expect(page.get_by_text("卡库相差 ¥1.30")).to_be_visible()
+    page.get_by_role("button", name="核对卡库差额").click()
+    expect(page.get_by_text("查看他人的流水要说明原因")).to_have_count(0)
+    expect(page.get_by_text("师苑餐厅").first).to_be_visible()
     shot(page, "account")
 
     with page.expect_navigation(url="**/loss/"):

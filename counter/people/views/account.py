@@ -117,6 +117,7 @@ def account_page(
         "readable": readable,
         "lines": money.latest_lines(account_id, limit=LINES) if readable else (),
         "binding": binding,
+        "has_photo": people.has_photo(overview.holder_id),
         "locked": [LOCKED_DOORS[door] for door in sorted(people.locked_doors(account_id, now=moment))],
         "loss": _loss(overview),
         "limit_share": _share(overview.spent_today_fen, overview.daily_limit_fen),

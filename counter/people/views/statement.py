@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +22,9 @@ from counter.views.entry import DESK
 from terminals.services import jobs
 from transactions.days import local_day
 
+DEFAULT = timedelta(days=29)
+"""Thirty days with today."""
+
 
 @staff_required(*DESK)
 @require_safe
@@ -31,8 +35,10 @@ def statement(request: StaffRequest, account_id: int) -> HttpResponse:
     if not sight.is_open(request, account_id, card_here=here):
         messages.info(request, _("查看流水前请先说明原因，或请持卡人放卡读一次。"))
         return redirect("counter:account", account_id=account_id)
-    form = RangeForm(request.GET)
-    which = form.chosen(today=local_day(moment))
+    today = local_day(moment)
+    usual = {"start": (today - DEFAULT).isoformat(), "end": today.isoformat()}
+    form = RangeForm(request.GET or usual)
+    which = form.chosen(today=today)
     context: dict[str, Any] = {"account": account, "form": form, "now": moment}
     if which is None:
         return staff_page(request, "counter/people/statement.html", context, status=400)
