@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import wiring
 from accounts.models import Account
-from ecard.demo import cash, staff
+from ecard.demo import care, cash, staff
 from ecard.demo import once as story
 from ecard.demo.stage import NotReady, Stage, free_port
 from ecard.demo.story import INITIAL_PIN, QUERY_PIN, STILL_INITIAL, STORIES
@@ -75,6 +75,7 @@ class Command(BaseCommand):
             call_command("seed_demo", "--size", "small", "--wallet", str(stage.cards), stdout=out)
         staff.make_staff()
         cash.make_cash(now=wiring.now())
+        care.make_care(wiring.now())
 
     def _say_what_to_try(self, stage: Stage, *, desk: bool) -> None:
         self.stdout.write("\n校园卡演示已就绪（Ctrl-C 结束）\n")
