@@ -94,7 +94,12 @@ def world() -> dict[str, object]:
         content=b"x", uploaded_by=office, uploaded_at=moment,
     )  # fmt: skip
     archive = PhotoUpload.objects.create(
-        id=uuid.uuid4(), name="照片.zip", campus=laoshan, uploaded_by=office, uploaded_at=moment
+        id=uuid.uuid4(),
+        name="照片.zip",
+        campus=laoshan,
+        uploaded_by=office,
+        uploaded_at=moment,
+        ended_at=moment,
     )
     Photo.objects.create(
         holder=holder, image=b"jpeg", source_digest=bytes(32), taken_in_at=moment, taken_in_by=office
