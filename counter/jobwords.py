@@ -42,6 +42,9 @@ REFUSALS: dict[str, Words] = {
     "nothing_to_claim": _("没有待领金额。"),
     "has_card": _("该账户已有在用的卡。"),
     "chip_in_use": _("这张卡正在使用中。"),
+    "shift_closed": _("班次已交班，钱没有动；请开班后重新办理。"),
+    "spent": _("充值之后又有消费或变动，不能撤销。"),
+    "not_agreed": _("主管没有同意这一笔，或已经用过。"),
 }
 
 _ENDS: dict[JobState, tuple[Words, Words]] = {
@@ -54,6 +57,7 @@ _DONE: dict[JobKind, Words] = {
     JobKind.READ: _("已读卡"),
     JobKind.SET: _("卡与库一致"),
     JobKind.LOAD: _("已充值，库与卡都已入账"),
+    JobKind.UNLOAD: _("已撤销充值，库与卡都已减去"),
     JobKind.MARK: _("卡上标记已更新"),
     JobKind.PREPARE: _("制卡完成"),
     JobKind.EXTEND: _("有效期已写入卡片"),
