@@ -26,7 +26,8 @@ from tests.campus import POLICY, Counter, Person, make_campus
 from tests.counter.test_cases_page import PASSWORD, code_of, make_operator
 from tests.terminals.conftest import server
 from tests.till.desk_bench import DeskBench, hurried
-from tests.transactions.cash_desk import by
+from tests.transactions.card_desk import top_up
+from tests.transactions.cash_desk import Till, by
 from transactions.models import Entry
 from transactions.services import shifts
 
@@ -152,8 +153,7 @@ def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
     account = Account.objects.get()
     person = Person(account, Card.objects.get(), plastic)
     hands.bench.server.now = timezone.now()
-    load = hands.bench.order("load", person, fen=50_00, contra_ref=shifts.current(chen.pk).pk)
-    assert hands.bench.do(load, plastic).state is JobState.DONE
+    assert top_up(hands.bench, Till(), person, 50_00, now=timezone.now()).state is JobState.DONE
     till = Counter()
     till.now = timezone.now()
     assert till.tap(person, 12_30).refusal is None

@@ -18,9 +18,10 @@ from accounts.services.rows import By
 from purse.procedures import ClassicDriver
 from terminals.device.reader.field import Field
 from terminals.device.reader.model import ClassicCard
+from terminals.services import topups
 from tests.campus import KEYS, NOON, POLICY, Person, book, make_campus
 from tests.transactions.cash_desk import Till
-from transactions.services import cardmoney, chips
+from transactions.services import cardmoney, chips, slips
 from transactions.services.cardmoney import Cause, House, PaidBy, Replacement
 
 SECRETS = Secrets(peppers={1: b"p" * 32}, field_keys={1: b"f" * 32}, index_key=b"i" * 32)
@@ -84,6 +85,16 @@ class Desk:
         person.card_row = Card.objects.get(pk=deed.card_id)
         person.fresh()
         return person
+
+
+def top_up(bench, cashier: Till, person: Person, fen: int, *, now=NOON):
+    """Cash over the counter: announced, shown to the customer, confirmed; the card is loaded at the bench's desk."""
+    new = slips.NewSlip(uuid.uuid4(), person.account.pk, fen)
+    slip = slips.announce(new, officer=cashier.officer, policy=POLICY, now=now)
+    job = topups.confirm(
+        slip.pk, desk_id=bench.id, read_here=True, officer=cashier.officer, actor=cashier.by.actor, now=now
+    )
+    return bench.do(job.id, person.plastic)
 
 
 def new_account(kind=ServiceKind.NAMED, *, key=None, expires_on="usual", **person) -> issuing.NewAccount:
