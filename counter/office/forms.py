@@ -120,6 +120,7 @@ class DayForm(StrictForm):
         places = [(str(place.id), name_of(place)) for place in campuses() if campus_id in (None, place.id)]
         every = [("", _("全部校区"))] if campus_id is None else []
         cast(forms.ChoiceField, self.fields["campus"]).choices = [*every, *places]
+        self.fields["campus"].required = campus_id is not None
 
 
 # ------------------------------------------------------------------------------------------------ terminals

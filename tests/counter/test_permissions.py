@@ -187,9 +187,7 @@ def test_everybody_gets_what_the_table_says(who, world, request):
     assert not wrong, "\n".join(sorted(set(wrong)))
 
 
-@pytest.mark.parametrize(
-    "who", [each for each in WHO if not each.startswith(("clerk", "supervisor"))]
-)
+@pytest.mark.parametrize("who", [each for each in WHO if not each.startswith(("clerk", "supervisor"))])
 def test_who_only_looks_writes_nothing(who, world):
     """P7: the auditor writes nothing, the administrator moves no money; others have no business here."""
     client = visit(who)

@@ -113,14 +113,18 @@ def describe(merchant_id: int, details: Details, *, reason: str, actor: Actor, n
 
 @transaction.atomic
 def set_terms(merchant_id: int, terms: NewTerms, *, actor: Actor, now: datetime) -> None:
-    """Let other terms begin tomorrow or later; the same key again does nothing more. Raises ``NotChanged``."""
+    """Let other terms begin tomorrow or later, the first ones today; the same key again does nothing more.
+
+    Raises ``NotChanged``.
+    """
     _lock(terms.key)
     known = MerchantTerms.objects.filter(key=terms.key).first()
     if known is not None:
         if (known.merchant_id, known.fee_bp) != (merchant_id, terms.fee_bp):
             raise NotChanged(Why.KEY_REUSED)
         return
-    _write_terms(merchant_id, terms, first=False, actor=actor, now=now)
+    first = not MerchantTerms.objects.filter(merchant_id=merchant_id).exists()
+    _write_terms(merchant_id, terms, first=first, actor=actor, now=now)
 
 
 def _write_terms(merchant_id: int, terms: NewTerms, *, first: bool, actor: Actor, now: datetime) -> None:

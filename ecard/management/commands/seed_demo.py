@@ -19,6 +19,7 @@ from accounts.services import standing
 from ecard.demo import wallet
 from ecard.demo.crowd import add_crowd
 from ecard.demo.drift import BEFORE, DRIFTERS, Week
+from ecard.demo.office import furnish
 from ecard.demo.seed import Seeded, seed
 from purse.keys import KeyBundle
 from reconciliation.services.reconcile import RunOrder, reconcile
@@ -70,6 +71,7 @@ class Command(BaseCommand):
                 standing.report_lost(account.pk, key=key, actor=Actor.system("seed_demo"), now=now)
         found = reconcile(RunOrder(now=now))
         self._say(f"对账：{found.to_json()}")
+        furnish(number=number, now=now)
         rest = [resident for resident in made.residents if resident.person.account_no not in DRIFTERS]
         wallet.fill(draft, rest, keys=keys, today=local_day(now))
         wallet.blanks(draft, 3)
