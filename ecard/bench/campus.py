@@ -57,15 +57,19 @@ def till_of(client: int, size: Size, *, one_merchant: bool) -> int:
 
 
 def use(size: Size) -> None:
-    """Point this process at the measured campus, making it first where it is missing or has another size."""
+    """Point this process at the measured campus, making it where it is missing, or has grown to twice its size."""
     name = f"{DATABASE}_{size.accounts}_{size.entries_each}_{size.tills}"
     if not _exists(name):
         _create(name)
-    connection.close()
-    settings.DATABASES["default"]["NAME"] = name
-    settings.DATABASE_OWNER["NAME"] = name
-    connection.settings_dict["NAME"] = name
+    elsewhere = connection.settings_dict["NAME"]
+    _point_to(name)
     call_command("migrate", verbosity=0)
+    if _filled(size) and _entries() > 2 * size.accounts * size.entries_each:
+        _point_to(elsewhere)
+        _drop(name)
+        _create(name)
+        _point_to(name)
+        call_command("migrate", verbosity=0)
     if not _filled(size):
         _fill(size)
 
@@ -82,6 +86,24 @@ def _exists(name: str) -> bool:
     with as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         return cursor.fetchone() is not None
+
+
+def _point_to(name: str) -> None:
+    connection.close()
+    settings.DATABASES["default"]["NAME"] = name
+    settings.DATABASE_OWNER["NAME"] = name
+    connection.settings_dict["NAME"] = name
+
+
+def _entries() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM transactions_entry")
+        return int(cursor.fetchone()[0])
+
+
+def _drop(name: str) -> None:
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)}")
 
 
 def _create(name: str) -> None:

@@ -1,10 +1,10 @@
-"""The purchase over HTTP: signed request and response, a keep-alive connection per till, a real granian behind it."""
+"""The signed API over HTTP: a real granian on the measured database, and a till with a keep-alive connection."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
+import re
 import secrets
 import socket
 import subprocess
@@ -20,13 +20,9 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.wiring import now
-from ecard.bench import campus
-from ecard.bench.runs import Prepare, Work
-from ecard.bench.taps import Deck
+from ecard.bench.runs import LANES, PROCESSES
 from ecard.demo.stage import free_port
 from ecard.lifetime import bound
-from purse.evidence import Side
-from purse.keys import KeyBundle
 from terminals.messages.signing import (
     RESPONSE_HEADER,
     Request,
@@ -35,7 +31,6 @@ from terminals.messages.signing import (
     sign_request,
     verify_response,
 )
-from terminals.messages.wire import DebitRequest, OutcomeReport
 
 TARGET = "/api/terminal/v1/debit"
 READY_S = 30.0
@@ -47,11 +42,11 @@ class HttpFailed(Exception):
 
 @contextmanager
 def server() -> Iterator[int]:
-    """Run the site on the measured database; yields its port. A worker more than cores, each with one connection."""
+    """Run the site on the measured database; yields its port. As many connections as ``runs.LANES``."""
     port = free_port()
     command = [
         *("granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", str((os.cpu_count() or 1) + 1), "--blocking-threads", "1", "--log-level", "error"),
+        *("--workers", str(PROCESSES), "--blocking-threads", str(LANES // PROCESSES), "--log-level", "error"),
         "ecard.wsgi:application",
     ]
     environment = os.environ | {"DATABASE_URL": _url(), "SITE_URL": f"http://127.0.0.1:{port}"}
@@ -70,28 +65,9 @@ def server() -> Iterator[int]:
         process.wait(20)
 
 
-def debits(keys: KeyBundle, size: campus.Size, *, port: int, one_merchant: bool) -> Prepare:
-    """One operation = one signed purchase of 0.01. With ``one_merchant`` every till sells for the same merchant."""
-
-    def prepare(client: int, clients: int) -> Work:
-        deck = Deck.deal(keys, client=client, clients=clients, size=size)
-        terminal = campus.till_of(client, size, one_merchant=one_merchant)
-        till = Till(terminal, port)
-        chance = random.Random(client)  # noqa: S311
-
-        def work() -> None:
-            account = deck.pick(chance)
-            for write in till.buy(deck, account):
-                deck.write(account, Side(write["side"]), write["slot"], bytes.fromhex(write["image"]))
-
-        return work
-
-    return prepare
-
-
 @dataclass
 class Till:
-    """The least a till must do: sign, send, read, verify. It takes turns with the server on the same cores."""
+    """The least a till must do: sign, send, read, verify."""
 
     terminal: int
     port: int
@@ -100,64 +76,61 @@ class Till:
     def __post_init__(self) -> None:
         _, master = next(iter(settings.TERMINAL_MASTER.items()))
         self._keys = TerminalKeys.derive(master, self.terminal, 1)
-        self._journal = secrets.token_hex(16)
         self._boot = int(time.time() * 1000)
         self._numbers = count(1)
-        self._before: tuple[OutcomeReport, ...] = ()
         self._host = f"127.0.0.1:{self.port}"
-        self._socket = socket.create_connection(("127.0.0.1", self.port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def buy(self, deck: Deck, account: int) -> list[dict[str, Any]]:
-        """One purchase with the outcome of the one before; returns what to write on the card."""
-        number = next(self._numbers)
-        at_ms = int(now().timestamp() * 1000)
-        asked = DebitRequest(self._journal, number, deck.card(account), 1, at_ms, None, self._before)
-        self._before = (OutcomeReport(self._journal, number, "written"),)
-        answer = self._post(json.dumps(asked.to_json()).encode(), number, at_ms)
-        if answer["refusal"] is not None:
-            raise HttpFailed(answer["refusal"])
-        writes: list[dict[str, Any]] = answer["writes"]
-        return writes
+        self.socket = socket.create_connection(("127.0.0.1", self.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, body: bytes) -> dict[str, Any]:
         """Any message to ``target``; returns the verified answer."""
-        return self._post(body, next(self._numbers), int(now().timestamp() * 1000))
+        message, nonce = self.sign(body)
+        self.socket.sendall(message)
+        told = b""
+        while not is_whole(told):
+            told += self.hear()
+        return self.verify(told, nonce)
 
-    def _post(self, body: bytes, number: int, at_ms: int) -> dict[str, Any]:
-        stamp = Stamp(self.terminal, 1, self._boot, number, at_ms, secrets.token_bytes(16))
+    def sign(self, body: bytes) -> tuple[bytes, bytes]:
+        """The whole HTTP message as it goes over the line, and the nonce that its answer must be bound to."""
+        nonce, number, at_ms = secrets.token_bytes(16), next(self._numbers), int(now().timestamp() * 1000)
+        stamp = Stamp(self.terminal, 1, self._boot, number, at_ms, nonce)
         signature = sign_request(self._keys, Request("POST", self._host, self.target, body), stamp)
         head = (
             f"POST {self.target} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
             f"Authorization: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        self._socket.sendall(head.encode() + body)
-        status, headers, content = self._receive()
+        return head.encode() + body, nonce
+
+    def hear(self) -> bytes:
+        """The next piece of an answer; it mostly comes in one."""
+        part = self.socket.recv(65536)
+        if not part:
+            raise HttpFailed("the server hung up")
+        return part
+
+    def verify(self, told: bytes, nonce: bytes) -> dict[str, Any]:
+        """The content of a whole answer, if it is 200 and signed for the question with this nonce."""
+        head, _, content = told.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        status = int(first.split()[1])
         if status != 200:
             raise HttpFailed(f"{status} {content[:200]!r}")
         verify_response(
-            self._keys, headers[RESPONSE_HEADER.lower()], nonce=stamp.nonce, status=status, body=content
+            self._keys, headers[RESPONSE_HEADER.lower()], nonce=nonce, status=status, body=content
         )
         found: dict[str, Any] = json.loads(content)
         return found
 
-    def _receive(self) -> tuple[int, dict[str, str], bytes]:
-        """One answer: status, headers by their lower-case names, body. It mostly comes in one piece."""
-        told = self._socket.recv(65536)
-        while (end := told.find(b"\r\n\r\n")) < 0:
-            told += self._more()
-        first, *lines = told[:end].decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        begin, size = end + 4, int(headers["content-length"])
-        while len(told) < begin + size:
-            told += self._more()
-        return int(first.split()[1]), headers, told[begin:]
 
-    def _more(self) -> bytes:
-        part = self._socket.recv(65536)
-        if not part:
-            raise HttpFailed("the server hung up")
-        return part
+def is_whole(told: bytes) -> bool:
+    """Whether an answer is here to its last byte."""
+    end = told.find(b"\r\n\r\n")
+    return end >= 0 and len(told) >= end + 4 + int(_LENGTH.search(told, 0, end + 2)[1])  # type: ignore[index]
+
+
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: ([0-9]+)\r\n")
 
 
 def _url() -> str:

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.synchronize import Barrier
-from typing import Any
 
 from django.db import connections
 
@@ -52,19 +52,34 @@ def run(prepare: Prepare, *, clients: int, seconds: float, lanes: int | None = N
     With fewer ``lanes`` than clients they take turns, the one who waited longest first; waiting is part of a client's
     latency. Raises ``RuntimeError`` when any client failed.
     """
+    lanes = min(clients, lanes or clients)
+    plan = [range(lane, clients, lanes) for lane in range(lanes)]
+    processes = min(lanes, PROCESSES)
+    shares = [
+        partial(_lanes, prepare, plan[number::processes], clients, seconds) for number in range(processes)
+    ]
+    return together(shares, gates=lanes, seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the clients of one process did; times on the machine's one monotonic clock."""
+
+    latencies_ms: list[float]
+    cpu_s: float
+    begun: float
+    ended: float
+
+
+def together(shares: Sequence[Callable[[Barrier], Part]], *, gates: int, seconds: float) -> Taken:
+    """Run each share in a process of its own. ``gates`` of them all wait at the barrier when they are prepared.
+
+    Raises ``RuntimeError`` when any share failed.
+    """
     connections.close_all()
     context = multiprocessing.get_context("fork")
-    lanes = min(clients, lanes or clients)
-    processes = min(lanes, PROCESSES)
-    gate = context.Barrier(lanes)
-    results = context.Queue()
-    plan = [range(lane, clients, lanes) for lane in range(lanes)]
-    started = [
-        context.Process(
-            target=_process, args=(prepare, plan[number::processes], clients, seconds, gate, results)
-        )
-        for number in range(processes)
-    ]
+    gate, results = context.Barrier(gates), context.Queue()
+    started = [context.Process(target=_process, args=(share, gate, results)) for share in shares]
     for process in started:
         process.start()
     parts = [results.get(timeout=seconds + 240) for _ in started]
@@ -77,48 +92,35 @@ def run(prepare: Prepare, *, clients: int, seconds: float, lanes: int | None = N
     return Taken(len(latencies), elapsed, latencies, sum(part.cpu_s for part in parts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What the clients of one process did; times on the machine's one monotonic clock."""
-
-    latencies_ms: list[float]
-    cpu_s: float
-    begun: float
-    ended: float
-
-
 def _process(
-    prepare: Prepare,
-    lanes: Sequence[range],
-    clients: int,
-    seconds: float,
-    gate: Barrier,
-    results: multiprocessing.Queue[Any],
+    share: Callable[[Barrier], Part], gate: Barrier, results: multiprocessing.Queue[Part | str]
 ) -> None:
-    """Run this process's lanes, a thread each, and hand over what they did."""
+    """Run one share and hand over what it did."""
     for connection in connections.all(initialized_only=True):
         connection.connection = None  # a forked process must never touch the connections of its parent
     try:
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            parts = list(pool.map(lambda lane: _lane(prepare, lane, clients, seconds, gate), lanes))
-        used = sum(part.cpu_s for part in parts)
-        results.put(
-            _Part(
-                [latency for part in parts for latency in part.latencies_ms],
-                used,
-                min(part.begun for part in parts),
-                max(part.ended for part in parts),
-            )
-        )
+        results.put(share(gate))
     except Exception as error:  # noqa: BLE001 - handed to the parent, which raises it
-        results.put(f"lanes {[list(lane) for lane in lanes]}: {type(error).__name__}: {error}")
+        results.put(f"{type(error).__name__}: {error}")
         gate.abort()
     results.close()
     results.join_thread()
     os._exit(0)
 
 
-def _lane(prepare: Prepare, mine: range, clients: int, seconds: float, gate: Barrier) -> _Part:
+def _lanes(prepare: Prepare, lanes: Sequence[range], clients: int, seconds: float, gate: Barrier) -> Part:
+    """The lanes of one process, a thread each."""
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        parts = list(pool.map(lambda lane: _lane(prepare, lane, clients, seconds, gate), lanes))
+    return Part(
+        [latency for part in parts for latency in part.latencies_ms],
+        sum(part.cpu_s for part in parts),
+        min(part.begun for part in parts),
+        max(part.ended for part in parts),
+    )
+
+
+def _lane(prepare: Prepare, mine: range, clients: int, seconds: float, gate: Barrier) -> Part:
     """The clients of one lane on its one connection, in turn."""
     try:
         works = [prepare(client, clients) for client in mine]
@@ -133,6 +135,6 @@ def _lane(prepare: Prepare, mine: range, clients: int, seconds: float, gate: Bar
             ended = time.monotonic()
             latencies.append((ended - since) * 1000)
             waiting.append((work, ended))
-        return _Part(latencies, time.thread_time() - cpu_s, begun, time.monotonic())
+        return Part(latencies, time.thread_time() - cpu_s, begun, time.monotonic())
     finally:
         connections.close_all()

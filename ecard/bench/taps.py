@@ -6,14 +6,18 @@ A measuring client keeps the blocks of its cards in memory and applies the image
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import date
+from itertools import cycle
 
 from django.db import connection
 
+from accounts.wiring import now
 from ecard.bench import campus
 from purse.evidence import Side, State
 from purse.keys import KeyBundle
-from purse.procedures import Day, Personalisation, RawCard, ident_image, load_image, spend_image
+from purse.procedures import Day, Personalisation, RawCard, decode, ident_image, load_image, spend_image
+from transactions.days import local_day
 
 DAY = date(2026, 1, 1)
 LIMIT_FEN = 600_00
@@ -25,15 +29,18 @@ class Deck:
     """The cards of one client. No two clients share a card, as no two tills hold the same card in life."""
 
     def __init__(self, keys: KeyBundle, accounts: dict[int, int]) -> None:
+        self._keys = keys
         self._cards = {account: _fresh(account, fen, keys) for account, fen in accounts.items()}
         self._accounts = list(accounts)
 
     @classmethod
-    def deal(cls, keys: KeyBundle, *, client: int, clients: int, size: campus.Size) -> Deck:
+    def deal(
+        cls, keys: KeyBundle, *, client: int, clients: int, size: campus.Size, cards: int = CARDS_EACH
+    ) -> Deck:
         """Take this client's share of the accounts, with new cards that hold what their books hold."""
         share = list(range(1 + client, min(size.accounts, campus.OPEN_ACCOUNTS), clients))
         random.Random(client).shuffle(share)  # noqa: S311 - which cards is no secret
-        chosen = sorted(share[:CARDS_EACH])
+        chosen = sorted(share[:cards])
         with connection.cursor() as cursor:
             cursor.execute(_NEW_CARDS, [chosen])
             return cls(keys, dict(cursor.fetchall()))
@@ -41,6 +48,10 @@ class Deck:
     def pick(self, chance: random.Random) -> int:
         """Any account of this client."""
         return chance.choice(self._accounts)
+
+    def in_turn(self) -> Iterator[int]:
+        """All accounts of this client, again and again."""
+        return cycle(self._accounts)
 
     def card(self, account: int) -> RawCard:
         """What a reader would read now."""
@@ -53,6 +64,17 @@ class Deck:
         changed = (image, slots[1]) if slot == 0 else (slots[0], image)
         spend, load = (changed, raw.load) if side is Side.SPEND else (raw.spend, changed)
         self._cards[account] = RawCard(raw.uid, raw.ident, spend, load)
+
+    def sell(self, account: int, fen: int) -> bytes:
+        """Write on the card what the server will say to a plain purchase today; returns that image."""
+        raw, today = self._cards[account], local_day(now())
+        purse = decode(raw, self._keys)
+        spend = purse.spend
+        after = State(spend.seq + 1, spend.total_fen + fen, 1 - spend.slot)
+        spent = Day(today, purse.spent_on(today) + fen)
+        image = spend_image(raw.uid, purse.ident.account_no, after, spent, self._keys)
+        self.write(account, Side.SPEND, after.slot, image)
+        return image
 
 
 _NEW_CARDS = """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -12,7 +14,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ecard.bench import campus, drain, http, reconcile, service, upload
-from ecard.bench.runs import LANES, Prepare, Taken, run
+from ecard.bench.lines import Lunch
+from ecard.bench.runs import LANES, Taken, run
 from ecard.bench.yardstick import Yardstick
 from purse.keys import KeyBundle
 
@@ -95,19 +98,19 @@ class Command(BaseCommand):
         keys = KeyBundle.from_master(version, master)
         yardstick = Yardstick()
         with http.server() as port:
-            paths: dict[str, Prepare] = {
-                "debit_service": service.debits(keys, size),
-                "debit_http": http.debits(keys, size, port=port, one_merchant=False),
-                "debit_http_hot_merchant": http.debits(keys, size, port=port, one_merchant=True),
+            paths: dict[str, Callable[..., Taken]] = {
+                "debit_service": partial(run, service.debits(keys, size), seconds=seconds, lanes=LANES),
+                "debit_http": partial(Lunch(keys, size, port).run, seconds=seconds),
+                "debit_http_hot_merchant": partial(
+                    Lunch(keys, size, port, one_merchant=True).run, seconds=seconds
+                ),
             }
             rows = {(path, clients): Row(path, clients) for clients in CLIENTS for path in paths}
             for _ in range(rounds):
                 for clients in CLIENTS:
                     before, _latency = yardstick.run(clients=clients, seconds=seconds)
-                    for path, prepare in paths.items():
-                        lanes = LANES if path == "debit_service" else None
-                        taken = run(prepare, clients=clients, seconds=seconds, lanes=lanes)
-                        rows[path, clients].taken.append(taken)
+                    for path, measured in paths.items():
+                        rows[path, clients].taken.append(measured(clients=clients))
                     after, _latency = yardstick.run(clients=clients, seconds=seconds)
                     for path in paths:
                         rows[path, clients].yard.append((before + after) / 2)
