@@ -98,6 +98,11 @@ class Box:
         return self.told and abs(self.offset_ms) >= SKEW_MS
 
     @property
+    def has_hotlist(self) -> bool:
+        """Whether it decides without the server, and so needs the list."""
+        return self.kind in (TerminalKind.TILL, TerminalKind.DOOR)
+
+    @property
     def clock_s(self) -> str:
         """The error of its clock in seconds with its sign, ``+0.4``."""
         return f"{self.offset_ms / 1000:+.1f}"

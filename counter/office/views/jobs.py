@@ -48,5 +48,7 @@ def job(request: StaffRequest, job_name: str) -> HttpResponse:
 
 
 def _counts(run: RunRow | None) -> list[tuple[Words, Any]]:
-    """What a run did, in words; zeros are left out."""
-    return [(COUNTS.get(name, name), number) for name, number in run.counts.items() if number] if run else []
+    """What a run did, in words and in their order; zeros are left out."""
+    counts = run.counts if run else {}
+    names = [*(name for name in COUNTS if name in counts), *(name for name in counts if name not in COUNTS)]
+    return [(COUNTS.get(name, name), counts[name]) for name in names if counts[name]]
