@@ -147,6 +147,7 @@ DEEDS: dict[str, Words] = {
     "terminal.keys_handed": _("终端取得密钥"),
     "terminal.quarantine": _("隔离终端"),
     "terminal.register": _("登记终端"),
+    "terminal.rest_gap": _("流水缺号不再等待"),
     "terminal.revoke": _("注销终端"),
     "upload.dismiss": _("不入账的脱机流水"),
     "upload.impossible": _("无法入账的脱机流水"),

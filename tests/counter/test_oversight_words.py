@@ -27,7 +27,7 @@ _DEED = re.compile(r"[a-z_]{2,}\.[a-z_]{2,}")
 BY_PEOPLE = (NoteKind.TAKEN, NoteKind.ASSIGNED, NoteKind.HELD, NoteKind.ESCALATED, NoteKind.REMARK)
 NO_DEEDS = {
     "desktop.ini", "ecard.policy", "ecard.terminals", "holder.school_no", "limit.above_max", "policy.unknown_value",
-    "roster.encoding", "top_up.void", "upload.duplicate",
+    "roster.encoding", "terminal.code", "top_up.void", "upload.duplicate",
 }  # fmt: skip
 """Strings of the same form that are names of other things: loggers, codes, kinds of requests, files."""
 HAND_MADE = {

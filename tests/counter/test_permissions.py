@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import transaction
 from django.test import Client
@@ -28,6 +30,17 @@ from tests.reconciliation.books import Book, campus
 from transactions.models import Entry
 
 TABLE = expected()
+OURS = {
+    "accounts",
+    "transactions",
+    "terminals",
+    "banking",
+    "reconciliation",
+    "portal",
+    "counter",
+    "selfservice",
+}
+MACHINE_PATHS = tuple(settings.MACHINE_PATHS)
 ROLES = {
     "clerk": (OperatorRole.CLERK, "laoshan"),
     "clerk_elsewhere": (OperatorRole.CLERK, "yushan"),
@@ -199,6 +212,53 @@ def test_who_only_looks_writes_nothing(who, world):
             client.post(path_of(route, world), {"reason": "x", "until": "2030-01-01", "digest": "0" * 64})
 
     assert [table.objects.count() for table in tables] == before
+
+
+@pytest.mark.parametrize("who", ["auditor", "auditor_elsewhere", "merchant"])
+def test_an_auditor_writes_nothing_anywhere(who, world):
+    """P7: whatever he sends where, no row of any table is added but what tells that he looked."""
+    client = visit(who)
+    client.raise_request_exception = False
+    told = {"accounts_auditevent", "accounts_loginrecord", "accounts_attempt", "accounts_staffsession"}
+    tables = [model for model in apps.get_models() if model._meta.app_label in OURS and model._meta.managed]
+    tables = [model for model in tables if model._meta.db_table not in told]
+    before = {model: model._base_manager.count() for model in tables}
+    fields = {
+        "reason": "x",
+        "until": "2030-01-01",
+        "digest": "0" * 64,
+        "key": str(uuid.uuid4()),
+        "amount": "1.00",
+    }
+
+    for name, route in sorted(set(addresses())):
+        if name.startswith("counter:") and name not in ("counter:login", "counter:logout"):
+            client.post(path_of(route, world), fields)
+
+    assert {model: model._base_manager.count() for model in tables} == before
+
+
+@pytest.mark.parametrize("token", ["", "x" * 64], ids=["no token", "token of another session"])
+def test_every_form_needs_the_token_of_its_session(world, token):
+    """E4, reliability.md section 7 no. 86: a POST that another site makes a browser send does nothing."""
+    client = visit("supervisor")
+    forging = Client(enforce_csrf_checks=True)
+    forging.cookies = client.cookies
+    forging.cookies["csrf"] = "y" * 32
+    wrong, asked = [], 0
+
+    for name, route in sorted(set(addresses())):
+        path = path_of(route, world)
+        if path.startswith(MACHINE_PATHS):
+            continue
+        answer = forging.post(path, {"csrfmiddlewaretoken": token} if token else {})
+        asked += 1
+        if answer.status_code != 403 or "页面已过期" not in answer.content.decode():
+            wrong.append(f"{name} {answer.status_code}")
+
+    faults.report("CSRF", asked, len(wrong))
+    assert wrong == []
+    assert asked > 100
 
 
 def test_reading_somebody_s_movements_leaves_a_line_in_the_audit(world):
