@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -12,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
 from accounts.checks.pins import parse_pin
+from accounts.selectors import CampusFacts
+from portal.words import local_name
+from purse.money import AmountError, parse_yuan
 from transactions.kinds import EntryKind
 from transactions.selectors import LAST_SEQ, StatementRange
 
@@ -135,8 +139,24 @@ class DayField(forms.Field):
         return found
 
 
+class AmountField(forms.Field):
+    """An amount of yuan as people type it; None where nothing was typed. In fen."""
+
+    def __init__(self, *, label: Any) -> None:
+        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "size": 8})
+        super().__init__(label=label, required=False, widget=widget)
+
+    def clean(self, value: Any) -> int | None:
+        if not value:
+            return None
+        try:
+            return parse_yuan(value)
+        except AmountError as problem:
+            raise forms.ValidationError(str(problem)) from None
+
+
 class StatementForm(StrictForm):
-    """Which movements to show. An empty field means its default: thirty days up to today, every kind."""
+    """Which movements to show. An empty field means its default: thirty days up to today, all of them."""
 
     start = DayField(label=_("起始日期"))
     end = DayField(label=_("截止日期"))
@@ -146,6 +166,12 @@ class StatementForm(StrictForm):
         choices=[("", _("全部")), *EntryKind.choices],
         error_messages={"invalid_choice": _("没有这种类型")},
     )
+    campus = forms.ChoiceField(
+        label=_("校区"), required=False, error_messages={"invalid_choice": _("没有这个校区")}
+    )
+    merchant = forms.CharField(label=_("商户"), required=False, widget=forms.Select, max_length=12)
+    least = AmountField(label=_("金额不低于"))
+    most = AmountField(label=_("金额不高于"))
     older = forms.CharField(required=False, widget=forms.HiddenInput)
     newer = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -157,6 +183,29 @@ class StatementForm(StrictForm):
         if len(cursors) > 1 or not all(_is_cursor(cursor) for cursor in cursors):
             self.add_error(None, _("页码不正确，请从第一页重新查看"))
         return cleaned
+
+    def __init__(self, *args: Any, places: Sequence[CampusFacts], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._campuses = {campus.code: campus for campus in places}
+        named = [(code, local_name(campus)) for code, campus in self._campuses.items()]
+        cast(forms.ChoiceField, self.fields["campus"]).choices = [("", _("全部")), *named]
+
+    def clean_merchant(self) -> int | None:
+        """A number that this page offered; one that was never spent at finds nothing."""
+        text = self.cleaned_data["merchant"]
+        if text and not _SEQ.match(text):
+            raise forms.ValidationError(_("没有这家商户"))
+        return int(text) if text else None
+
+    def offer(self, merchants: Iterable[Any]) -> None:
+        """Where the holder spent in these days, to choose from."""
+        named = [(merchant.pk, local_name(merchant)) for merchant in merchants]
+        cast(forms.Select, self.fields["merchant"].widget).choices = [("", _("全部")), *named]
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether one of the finer conditions is used, so that they are shown."""
+        return any(self[name].value() for name in ("campus", "merchant", "least", "most"))
 
     def cursor(self, name: str) -> int | None:
         """Where to go on, an entry's sequence number, or None for the first page."""
@@ -175,8 +224,20 @@ class StatementForm(StrictForm):
         if start < _a_year_before(end):
             self.add_error("start", _("一次最多查询一年；更早的流水请向管理中心申请"))
             return None
-        kind = self.cleaned_data["kind"]
-        return StatementRange(start, end, EntryKind(kind) if kind else None)
+        typed = self.cleaned_data
+        if typed["least"] is not None and typed["most"] is not None and typed["least"] > typed["most"]:
+            self.add_error("least", _("下限不能高于上限"))
+            return None
+        campus = self._campuses.get(typed["campus"])
+        return StatementRange(
+            start,
+            end,
+            EntryKind(typed["kind"]) if typed["kind"] else None,
+            merchant_id=typed["merchant"],
+            campus_id=campus.id if campus else None,
+            least_fen=typed["least"],
+            most_fen=typed["most"],
+        )
 
 
 def _is_cursor(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import analysis, disputes, entry, lostfound, own, places, public, receipts
+from portal.views import analysis, disputes, entry, files, lostfound, own, places, public, receipts
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("me/", own.overview, name="overview"),
     path("me/extend/", entry.extend, name="extend"),
     path("me/statement/", own.statement, name="statement"),
+    path("me/statement.csv", files.statement_csv, name="statement_csv"),
     path("me/statement/<int:entry_seq>/", disputes.movement, name="movement"),
     path("me/statement/<int:entry_seq>/dispute/", disputes.dispute_movement, name="dispute_movement"),
     path("me/disputes/", disputes.own_disputes, name="disputes"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import get_language
 
 from accounts.selectors import AccountOverview, CardFacts
 from accounts.status import Status
@@ -42,3 +45,9 @@ def difference(account: AccountOverview, card: CardFacts, items: OpenItems) -> D
         items=items,
         frozen=account.frozen_at is not None,
     )
+
+
+def local_name(thing: Any) -> str:
+    """``name_en`` for readers of English where there is one, else ``name_zh``; like the filter of that name."""
+    english = getattr(thing, "name_en", "") if (get_language() or "").startswith("en") else ""
+    return str(english or thing.name_zh)

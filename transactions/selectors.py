@@ -6,11 +6,12 @@ ledger days (posting), because only in that order each line's book follows from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models.functions import Abs, Greatest
 
 from accounts.models import Card
 from purse.evidence import OpenItems, State, open_items
@@ -36,6 +37,8 @@ class StatementLine:
     posted_at: datetime
     merchant_id: int | None
     terminal_id: int | None
+    purse_seq: int | None = None
+    """The number that it claimed on the card (counter); None where no card was written."""
     place: Merchant | None = None
     """Where it was spent, with its campus."""
 
@@ -47,11 +50,16 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class StatementRange:
-    """Which movements: ledger days ``from_on`` to ``to_on``, both included, and one kind or all."""
+    """Which movements: ledger days ``from_on`` to ``to_on``, both included; None is all. Amounts in fen, either way."""
 
     from_on: date
     to_on: date
     kind: EntryKind | None = None
+    merchant_id: int | None = None
+    campus_id: int | None = None
+    """Of the merchant; what went to no merchant belongs to no campus."""
+    least_fen: int | None = None
+    most_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,21 @@ def statement_totals(account_id: int, which: StatementRange) -> Totals:
     return Totals(in_fen=int(sums["into"]), out_fen=-int(sums["out"]), count=sums["count"])
 
 
+def statement_lines(account_id: int, which: StatementRange) -> Iterator[StatementLine]:
+    """Every movement of the range, oldest first, read page by page: for files. Two statements for each 500."""
+    chosen, last = _chosen(account_id, which).order_by("id"), 0
+    while found := _lines(chosen.filter(id__gt=entry_id(account_id, last))[:500]):
+        yield from _with_places(found)
+        last = found[-1].seq
+
+
+def merchants_of(account_id: int, which: StatementRange) -> tuple[Merchant, ...]:
+    """Where the holder spent in these days, with their campuses, by name. One statement."""
+    days = StatementRange(which.from_on, which.to_on)
+    spent = _chosen(account_id, days).filter(contra=Contra.MERCHANT).values("contra_ref")
+    return tuple(Merchant.objects.filter(pk__in=spent).select_related("campus").order_by("name_zh", "pk"))
+
+
 def why_they_differ(card_id: int) -> OpenItems:
     """Why this card and its book differ, item by item (invariant C2). One statement."""
     card = Card.objects.select_related("account").get(pk=card_id)
@@ -136,7 +159,20 @@ def _chosen(account_id: int, which: StatementRange) -> QuerySet[Entry]:
     start = datetime.combine(which.from_on, time(), SHANGHAI)
     end = datetime.combine(which.to_on + timedelta(days=1), time(), SHANGHAI)
     chosen = _of_account(account_id).filter(posted_at__gte=start, posted_at__lt=end)
-    return chosen if which.kind is None else chosen.filter(kind=which.kind)
+    if which.kind is not None:
+        chosen = chosen.filter(kind=which.kind)
+    if which.merchant_id is not None:
+        chosen = chosen.filter(contra=Contra.MERCHANT, contra_ref=which.merchant_id)
+    if which.campus_id is not None:
+        there = Merchant.objects.filter(campus_id=which.campus_id).values("pk")
+        chosen = chosen.filter(contra=Contra.MERCHANT, contra_ref__in=there)
+    if which.least_fen is not None or which.most_fen is not None:
+        chosen = chosen.annotate(moved_fen=Greatest(Abs("book_change_fen"), Abs("unclaimed_change_fen")))
+    if which.least_fen is not None:
+        chosen = chosen.filter(moved_fen__gte=which.least_fen)
+    if which.most_fen is not None:
+        chosen = chosen.filter(moved_fen__lte=which.most_fen)
+    return chosen
 
 
 def _lines(entries: Iterable[Entry]) -> list[StatementLine]:
@@ -153,6 +189,7 @@ def _lines(entries: Iterable[Entry]) -> list[StatementLine]:
             posted_at=entry.posted_at,
             merchant_id=entry.contra_ref if entry.contra == Contra.MERCHANT else None,
             terminal_id=entry.terminal_id,
+            purse_seq=entry.purse_seq,
         )
         for entry in entries
     ]

@@ -15,7 +15,7 @@ from accounts.checks import Rejected
 from accounts.found import kept_for
 from accounts.kinds import SecretKind
 from accounts.pinhash import Busy
-from accounts.selectors import last_logins, loss_reports
+from accounts.selectors import campuses, last_logins, loss_reports
 from accounts.services import passwords, standing
 from accounts.services.errors import NotAllowed
 from accounts.services.login import NOT_IN
@@ -30,7 +30,13 @@ from portal.pages import centers, own_page
 from portal.words import difference
 from terminals.selectors import silent_tills
 from transactions.days import local_day
-from transactions.selectors import latest_lines, statement_page, statement_totals, why_they_differ
+from transactions.selectors import (
+    latest_lines,
+    merchants_of,
+    statement_page,
+    statement_totals,
+    why_they_differ,
+)
 
 
 @holder_required()
@@ -56,7 +62,8 @@ def statement(request: HolderRequest) -> HttpResponse:
     """Movements by day and kind, twenty to a page, with what they add up to."""
     if "account" in request.GET:
         raise Http404
-    form = StatementForm(request.GET)
+    places = campuses()
+    form = StatementForm(request.GET, places=places)
     which = form.chosen(today=local_day(now()))
     if which is None:
         return own_page(request, "portal/statement.html", {"form": form}, status=400)
@@ -66,9 +73,11 @@ def statement(request: HolderRequest) -> HttpResponse:
         older_than=form.cursor("older"),
         newer_than=form.cursor("newer"),
     )
-    shown = {"start": which.from_on.isoformat(), "end": which.to_on.isoformat(), "kind": which.kind or ""}
+    days = {"start": which.from_on.isoformat(), "end": which.to_on.isoformat()}
+    shown = StatementForm(initial=form.data.dict() | days, places=places)
+    shown.offer(merchants_of(request.account.id, which))
     context = {
-        "form": StatementForm(initial=shown),
+        "form": shown,
         "which": which,
         "page": page,
         "totals": statement_totals(request.account.id, which),
