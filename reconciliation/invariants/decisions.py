@@ -33,6 +33,29 @@ DECISIONS = (
     ),
     Check(
         ID,
+        "SELECT count(*) FROM accounts_requestruling",
+        """SELECT a.number, NULL, format('request %s was ruled on by its own maker, or by whom it is about', request.id)
+        FROM accounts_requestruling ruling
+        JOIN accounts_request request ON request.id = ruling.request_id
+        LEFT JOIN accounts_account a ON a.id = request.account_id
+        WHERE (ruling.verdict = 'withdrawn') <> (ruling.checker_id = request.maker_id)
+            OR (ruling.checker_id = request.operator_id AND ruling.verdict <> 'withdrawn')""",
+    ),
+    Check(
+        ID,
+        "SELECT count(*) FROM accounts_requestresult WHERE done",
+        """SELECT a.number, NULL, format('request %s was carried out without the agreement to just this', request.id)
+        FROM accounts_requestresult result
+        JOIN accounts_request request ON request.id = result.request_id
+        LEFT JOIN accounts_account a ON a.id = request.account_id
+        LEFT JOIN accounts_requestruling ruling ON ruling.request_id = request.id
+        WHERE result.done AND (ruling.verdict IS DISTINCT FROM 'agreed' OR ruling.ruled_at > result.at
+            OR result.at >= request.expires_at
+            OR ruling.content_hash <> sha256(convert_to(request.canonical, 'UTF8'))
+            OR result.content_hash <> sha256(convert_to(request.canonical, 'UTF8')))""",
+    ),
+    Check(
+        ID,
         "SELECT count(*) FROM reconciliation_decisionresult WHERE done",
         """SELECT a.number, NULL, format('decision %s was carried out without a second person', decision.id)
         FROM reconciliation_decisionresult result
