@@ -305,7 +305,7 @@ def _found() -> QuerySet[FoundCard]:
     return FoundCard.objects.select_related(*_WITH)
 
 
-def _kept_of(account_id: object) -> QuerySet[FoundCard]:
+def _kept_of(account_id: int | OuterRef) -> QuerySet[FoundCard]:
     return FoundCard.objects.filter(account_id=account_id, state=FoundState.KEPT)
 
 

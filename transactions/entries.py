@@ -158,7 +158,9 @@ def _seq(row_id: int | None) -> int | None:
 
 
 def _movement(row: Entry) -> Movement:
-    sold = row.contra == Contra.MERCHANT and row.contra_ref is not None
+    merchant = None
+    if row.contra == Contra.MERCHANT and row.contra_ref is not None:
+        merchant = Merchant.objects.select_related("campus").filter(pk=row.contra_ref).first()
     return Movement(
         id=row.id,
         account_id=row.account_id,
@@ -172,9 +174,7 @@ def _movement(row: Entry) -> Movement:
         occurred_at=row.occurred_at,
         posted_at=row.posted_at,
         terminal_id=row.terminal_id,
-        merchant=Merchant.objects.select_related("campus").filter(pk=row.contra_ref).first()
-        if sold
-        else None,
+        merchant=merchant,
         purse_side=row.purse_side or "",
         purse_seq=row.purse_seq,
         note=row.note,

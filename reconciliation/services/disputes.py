@@ -16,11 +16,12 @@ from uuid import UUID, uuid5
 from django.db import transaction
 
 from accounts.actors import Actor, AtCounter, Channel
-from accounts.models import LIVE_CARD, Card
 from accounts.services import rows
 from accounts.services.operators import Hand, NoSuchOperator, Officer, officer
 from purse.policy import Policy
+from reconciliation import comparison
 from reconciliation.deadlines import WINDOW, due_on, special_days
+from reconciliation.mismatch import evidence_of
 from reconciliation.models import (
     Case,
     CaseNote,
@@ -262,6 +263,8 @@ def _known(claim: Claim) -> Dispute | None:
     mine = Dispute.objects.filter(account_id=claim.account_id).exclude(state=DisputeState.WITHDRAWN)
     if claim.entry_seq is not None:
         return mine.filter(entry_seq=claim.entry_seq).first()
+    if claim.happened_on is None:
+        return None
     return mine.filter(entry_seq__isnull=True, happened_on=claim.happened_on, fen=claim.fen).first()
 
 
@@ -344,14 +347,14 @@ def _entitled(hand: Hand, dispute: Dispute) -> Officer:
 
 def _case_for(dispute: Dispute, person: Officer, hand: Hand, *, now: datetime) -> Case:
     """The case that carries the decision: of the desk that works on it, so its own supervisor looks at it."""
-    card = Card.objects.filter(account_id=dispute.account_id, life__in=LIVE_CARD).first()
+    found = comparison.read([dispute.account_id])[0]
     case = Case.objects.create(
         account_id=dispute.account_id,
-        card=card,
+        card_id=found.card.id if found.card else None,
         campus_id=person.campus_id or dispute.campus_id,
         mismatch=Mismatch.DISPUTE,
         at_risk_fen=dispute.fen,
-        evidence={"dispute": dispute.pk, "reference": dispute.reference},
+        evidence=evidence_of(found) | {"dispute": dispute.pk, "reference": dispute.reference},
         proposal=Proposal.ANSWER,
         opened_at=now,
         changed_at=now,

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, OperatorRole
 from reconciliation.kinds import DisputeKind
-from reconciliation.models import Decision, DecisionResult, Dispute, DisputeEvent, Ruling
+from reconciliation.models import Case, Decision, DecisionResult, Dispute, DisputeEvent, Ruling
 from reconciliation.services.disputes import open_dispute
 from tests.care import charged, claim_of, disputed, holder_of
 from tests.counter.pages import browser_of, hidden, old_code, plain, text_of
@@ -89,6 +89,28 @@ def test_from_the_list_to_the_receipt_with_the_money_shown_before(web, person, d
     assert DecisionResult.objects.get().done
     assert person.fresh().unclaimed_fen == 5_50
     assert "已退款" in plain(web.get(f"/counter/disputes/{dispute.pk}/"))
+
+
+@pytest.mark.parametrize("fen", [5_50, 80_00], ids=["done", "waits"])
+def test_its_decision_its_case_and_the_queue_know_a_dispute(web, fen):
+    """The pages of differences meet a case that is none: they show it and offer what is possible."""
+    person = charged(fen, fen, held=300_00)
+    dispute = disputed(person, 3)
+    page = text_of(web.get(f"/counter/disputes/{dispute.pk}/refund/"))
+    form = {"key": hidden(page, "key"), "digest": hidden(page, "digest"), "reason": "核对"}
+    receipt = web.post(f"/counter/disputes/{dispute.pk}/refund/", form).url
+    case = Case.objects.get(mismatch="DISPUTE")
+
+    for path in (
+        receipt,
+        "/counter/decisions/",
+        f"/counter/cases/{case.pk}/",
+        f"/counter/cases/{case.pk}/letter/",
+    ):
+        answer = web.get(path)
+        assert answer.status_code == 200, path
+        assert "冲正消费" in plain(answer) or "letter" in path
+    assert web.get("/counter/cases/?mismatch=DISPUTE&show=all").status_code == 200
 
 
 @pytest.mark.parametrize(
