@@ -50,6 +50,7 @@ JOBS: Final[Sequence[Job]] = (
     Job("reconcile", _("对账：比对卡与库，平账、冻结、立案"), time(2, 0)),
     Job("verify", _("核验：检查账目的全部约束"), time(3, 0)),
     Job("forget_lost_found", _("清理：失卡招领到期的文字"), time(3, 30), needed=False),
+    Job("forget_rosters", _("清理：名册与照片导入的过程数据"), time(3, 40), needed=False),
     Job("sync_hotlist", _("黑名单：与卡和账户同步"), every=MINUTE, needed=False),
 )
 _KNOWN: Final[Mapping[str, Job]] = {job.name: job for job in JOBS}

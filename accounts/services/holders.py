@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.actors import Actor
 from accounts.checks import Rejected
 from accounts.keys import Secrets
-from accounts.models import AccountLife, Campus, DocumentKind, Holder, HolderKind
+from accounts.models import AccountLife, Campus, DocumentKind, Holder, HolderKind, Photo, RosterMember
 from accounts.sealing import Place, seal, sealed_with, unseal
 from accounts.services import audit
 
@@ -124,6 +124,8 @@ def erase(holder_id: int, *, actor: Actor, now: datetime) -> bool:
         id_number_sealed=None,
         id_number_index=None,
     )
+    Photo.objects.filter(holder=holder).delete()
+    RosterMember.objects.filter(holder=holder).update(group="", year=None)
     audit.record(audit.Deed("holder.erase", "holder", holder.uid), actor=actor, now=now)
     return True
 

@@ -158,7 +158,7 @@ def choose_encoding(file_id: UUID, encoding: Encoding, *, by: By, secrets: Secre
     _keep_cells(file, read_table(file.name, _opened(file, secrets), encoding=encoding), secrets)
     file.encoding = encoding
     file.save(update_fields=["state", "content", "total", "notes", "encoding"])
-    deed = audit.Deed("roster.encoding", "roster", file.id, after={"encoding": encoding.value})
+    deed = audit.Deed("roster.upload", "roster", file.id, after={"encoding": encoding.value})
     audit.record(deed, actor=by.actor, now=by.now)
     return file
 

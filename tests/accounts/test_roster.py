@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +18,7 @@ from accounts.models import (
     Card,
     DocumentKind,
     Holder,
+    Photo,
     RosterFile,
     RosterMember,
     RosterRow,
@@ -25,7 +29,7 @@ from accounts.roster_files.sheets import Problem, Unreadable
 from accounts.roster_files.texts import Encoding
 from accounts.services import holders, roster, roster_apply
 from tests import faults
-from tests.accounts.conftest import SECRETS
+from tests.accounts.conftest import NOW, SECRETS
 from tests.accounts.roster import Office, csv, id_number, person, xlsx
 
 pytestmark = pytest.mark.django_db
@@ -322,6 +326,36 @@ def test_staged_rows_are_forgotten_after_a_week(office):
     assert roster.forget_old(now=office.by.now + roster.KEPT * 2) == 1
     with pytest.raises(roster_apply.NotApplied):
         office.apply(file)
+
+
+def test_the_nightly_command_forgets_and_says_how_much(office, monkeypatch, capsys):
+    office.preview(xlsx(person(1), person(2)))
+    monkeypatch.setattr("accounts.management.commands.forget_rosters.now", lambda: NOW + timedelta(days=8))
+
+    for _ in range(2):
+        call_command("forget_rosters", "--json")
+
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {"rows": 2, "pictures": 0},
+        {"rows": 0, "pictures": 0},
+    ]
+
+
+def test_what_is_erased_of_a_person_takes_photo_and_class_along(office, world):
+    """security.md section 6: personal data is erased a year after the account was closed."""
+    office.take(xlsx(person(1)))
+    holder = Holder.objects.get()
+    Photo.objects.create(
+        holder=holder, image=b"x", source_digest=bytes(32), taken_in_at=NOW, taken_in_by=office.operator
+    )
+    account = world.account(holder, card=False)
+    Account.objects.filter(pk=account.pk).update(life="closing")
+    Account.objects.filter(pk=account.pk).update(life="closed", closed_at=NOW)
+
+    assert holders.erase(holder.pk, actor=office.by.actor, now=NOW + timedelta(days=365))
+
+    assert not Photo.objects.exists()
+    assert (RosterMember.objects.get().group, RosterMember.objects.get().year) == ("", None)
 
 
 @pytest.mark.django_db(transaction=True)
