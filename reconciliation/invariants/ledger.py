@@ -78,6 +78,15 @@ LEDGER = (
         WHERE holders.fen + others.fen <> 0""",
     ),
     Check(
+        "L4",
+        "SELECT count(*) FROM transactions_cardhold",
+        """SELECT a.number, e.seq, format('%s fen against the held money, and no hold says so', e.book_change_fen +
+            e.unclaimed_change_fen)
+        FROM transactions_entry e LEFT JOIN accounts_account a ON a.id = e.account_id
+        WHERE e.contra = 'hold' AND NOT EXISTS (SELECT FROM transactions_cardhold h
+            WHERE h.entry_id = e.id OR h.released_entry_id = e.id)""",
+    ),
+    Check(
         "L5",
         "SELECT count(*) FROM transactions_reversal",
         """SELECT a.number, coalesce(o.seq, e.seq), format('%s reversed by %s does not hold', r.entry_id,

@@ -22,19 +22,19 @@ from reconciliation.services.verify import verify
 from terminals.device.reader.model import ClassicCard
 from terminals.models import CardJob, JobState
 from terminals.services import jobs
-from tests.campus import POLICY, Counter, Person, make_campus
+from tests.browser.test_cashier import read, sign_in
+from tests.campus import POLICY, Counter, Person, make_campus, make_person
 from tests.counter.test_cases_page import PASSWORD, code_of, make_operator
 from tests.terminals.conftest import server
 from tests.till.desk_bench import DeskBench, hurried
-from tests.transactions.card_desk import top_up
-from tests.transactions.cash_desk import Till, by
+from tests.transactions.cash_desk import by
 from transactions.models import Entry
 from transactions.services import shifts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["hurried", "server"]
 DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+SMALLEST = {"width": 320, "height": 640}
 
 
 @dataclass
@@ -120,8 +120,37 @@ def read_back(page, hands: Hands, plastic: ClassicCard) -> None:
     expect(page.get_by_text("读卡器上就是这张卡")).to_be_visible(timeout=8000)
 
 
+def top_up_at_the_till(browser, live_server, hands: Hands, plastic: ClassicCard) -> None:
+    """A cashier's own window: shift, card, amount, the customer looks, cash, the card again."""
+    campus, _ = make_campus()
+    wang = make_operator("wang", OperatorRole.CASHIER, campus, display_name="王收银")
+    drawer = shifts.add_drawer(campus.pk, "LS01", name_zh="第二食堂充值点", name_en="Canteen 2", by=by(wang))
+    window = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai")
+    page = window.new_page()
+    sign_in(page, live_server, wang, "/counter/")
+    page.wait_for_url("**/counter/cash/open/")
+    page.get_by_label("钱箱").select_option(value=str(drawer.pk))
+    page.get_by_label("¥100.00").fill("2")
+    page.get_by_role("button", name="开班").click()
+    page.wait_for_url("**/counter/cash/")
+    page.get_by_role("button", name="在此柜台工作").click()
+    display = window.new_page()
+    display.goto(f"{live_server.url}/counter/cash/display/")
+    page.bring_to_front()
+    page.reload()
+    read(page, hands.bench, plastic)
+    page.keyboard.type("50")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("顾客屏已显示此金额")).to_be_visible(timeout=10_000)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("现金已确认")).to_be_visible()
+    hands.run(plastic)
+    expect(page.get_by_text("充值完成，库与卡都已入账")).to_be_visible(timeout=10_000)
+    window.close()
+
+
 def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
-    page, live_server, hands, chen, come_in, shot
+    page, browser, live_server, hands, chen, come_in, shot
 ):
     page.set_viewport_size(DESKTOP)
     come_in(chen, "/counter/accounts/new/")
@@ -152,8 +181,7 @@ def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
 
     account = Account.objects.get()
     person = Person(account, Card.objects.get(), plastic)
-    hands.bench.server.now = timezone.now()
-    assert top_up(hands.bench, Till(), person, 50_00, now=timezone.now()).state is JobState.DONE
+    top_up_at_the_till(browser, live_server, hands, plastic)
     till = Counter()
     till.now = timezone.now()
     assert till.tap(person, 12_30).refusal is None
@@ -184,3 +212,36 @@ def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
     kinds = [entry.kind for entry in Entry.objects.order_by("id")]
     assert kinds == ["top_up", "deposit", "top_up", "purchase", "top_up", "fee", "purchase"]
     assert not verify(policy=POLICY).broken
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_fits_the_smallest_telephone_and_every_finger(
+    page, live_server, hands, chen, come_in, shot, language
+):
+    """WCAG 1.4.10: 320 CSS pixels without scrolling sideways; 2.5.8: everything to press is 44 pixels high."""
+    person = make_person(28_40)
+    Account.objects.filter(pk=person.account.pk).update(kind="named")
+    Card.objects.filter(pk=person.card_row.pk).update(expires_on=timezone.localdate() + timedelta(days=90))
+    page.set_viewport_size(SMALLEST)
+    come_in(chen, "/counter/accounts/new/")
+    if language == "en":
+        page.get_by_role("button", name="English").click()
+
+    at = f"accounts/{person.account.pk}"
+    for path in (
+        "accounts/new/",
+        "cards/unused/",
+        *(f"{at}/{deed}/" for deed in ("make", "replace", "extend", "services", "held", "close", "slips")),
+    ):
+        page.goto(f"{live_server.url}/counter/{path}")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert (path, wide) == (path, 0)
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("a, button, summary, input:not([type=hidden]), select, textarea")]
+                .filter(it => it.offsetParent && !it.closest("p, .skip, .sr-only, li, label"))
+                .map(it => [it.outerHTML.slice(0, 90), it.getBoundingClientRect()])
+                .filter(([, box]) => box.height < 43.5).map(([html]) => html)"""
+        )
+        assert (path, small) == (path, [])
+        page.emulate_media(color_scheme="dark" if language == "en" else "light")
+        shot(page, f"{path.strip('/').rpartition('/')[2]}-{language}")

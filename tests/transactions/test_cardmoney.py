@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from accounts.actors import Actor
 from accounts.models import AccountLife, AuditEvent, Card, CardLife, CounterDeed, Holder, ServiceKind
@@ -25,7 +25,7 @@ from tests.faultruns.scenes import upload
 from tests.transactions.card_desk import HOUSE, Desk
 from tests.transactions.test_concurrency import together
 from transactions.models import CardHold, Contra, Entry, EntryKind, Receipt
-from transactions.services import cardmoney, holds
+from transactions.services import cardmoney, correcting, holds
 from transactions.services.cardmoney import Cause, HoldRefused, PaidBy, Replacement
 from transactions.services.cash import CashRefused
 
@@ -360,6 +360,34 @@ def _try(desk: Desk, order: Replacement) -> str:
         return str(cardmoney.replace_card(order, door=desk.door(), now=NOON, house=HOUSE).pk)
     except NotAllowed as no:
         return str(no)
+
+
+@committed
+def test_held_money_without_a_hold_is_found(desk):
+    """L4: what stands against the contra belongs to holds that name it."""
+    person = make_person(80_00)
+    desk.replace(person)
+    asked = correcting.Asked("hold_back", uuid.uuid4(), (1,), desk.actor, NOON, "no row")
+    with transaction.atomic():
+        move = correcting.Move(EntryKind.HOLD, Contra.HOLD, book_fen=-5_00)
+        correcting.post(correcting.hold(person.account.pk), move, asked, policy=POLICY)
+
+    assert [line for line in broken() if "no hold says so" in line]
+
+
+@pytest.mark.parametrize("fen", [49_99, 50_01])
+def test_the_database_holds_a_hold_to_its_entry(desk, fen):
+    person = make_person(80_00)
+    desk.replace(person, hold_fen=50_00, hold_days=5)
+    row = CardHold.objects.get()
+    row.pk, row.fen = None, fen
+
+    with pytest.raises(DatabaseError), transaction.atomic():
+        row.save(force_insert=True)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        CardHold.objects.update(released_entry_id=row.entry_id, released_at=NOON)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        CardHold.objects.all().delete()
 
 
 @committed
