@@ -362,8 +362,9 @@ def test_a_receipt_says_all_that_it_must(till, book):
     said = plain(till.web.get(f"/counter/cash/receipts/{receipt.pk}/"))
 
     for word in (
-        "校园智能卡管理中心", "一餐厅充值点", f"{till.shift.drawer.code}/1", receipt.number,
-        f"{receipt.account_number:05d}", receipt.holder_masked, "¥20.00", "贰拾元整", "¥50.00 → ¥50.00", "Wang", "校验码", "请核对并妥善保管",
+        "校园智能卡管理中心", "一餐厅充值点", f"{till.shift.drawer.code}/1", receipt.number, "请核对并妥善保管",
+        "校验码", f"{receipt.account_number:05d}", receipt.holder_masked, "¥20.00", "贰拾元整",
+        "¥50.00 → ¥50.00", "Wang",
     ):  # fmt: skip
         assert word in said
     assert re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", said)
@@ -422,6 +423,17 @@ def test_opening_by_count_or_by_sum(db):
     assert Shift.objects.get().float_fen == 200_50
     again = web.post("/counter/cash/open/", {"drawer": drawer.pk, "total": "1"})
     assert (again.status_code, Shift.objects.count()) == (302, 1)
+
+
+def test_opening_by_the_sum_alone_with_every_field_of_the_count_empty(db):
+    person = operator("wang", OperatorRole.CASHIER)
+    drawer = shifts.add_drawer(person.campus_id, "LS01", name_zh="充值点", name_en="", by=by(person))
+    empty = {f"n{piece_fen}": "" for piece_fen in shifts.DENOMINATIONS}
+
+    answer = browser_of(person).post("/counter/cash/open/", {"drawer": drawer.pk, "total": "200", **empty})
+
+    assert answer.status_code == 302
+    assert Shift.objects.get().float_fen == 200_00
 
 
 def test_a_drawer_that_somebody_has_says_so(till):

@@ -65,7 +65,7 @@ class ShiftRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a shift begins with. ``count``: pieces by denomination in fen; empty when only the sum is stated."""
+    """What a shift begins with. ``count``: pieces by denomination in fen; none at all when only the sum is stated."""
 
     drawer_id: int
     float_fen: int
@@ -112,9 +112,8 @@ def open_shift(opening: Opening, *, officer: Officer, by: By) -> Shift:
         raise ShiftRefused(Why.HAS_SHIFT)
     if Shift.objects.filter(drawer=drawer, closed_at=None).exists():
         raise ShiftRefused(Why.DRAWER_TAKEN)
-    if not 0 <= opening.float_fen <= FLOAT_MAX_FEN or (
-        opening.count and count_fen(opening.count) != opening.float_fen
-    ):
+    counted_fen = count_fen(opening.count)
+    if not 0 <= opening.float_fen <= FLOAT_MAX_FEN or counted_fen not in (0, opening.float_fen):
         raise ShiftRefused(Why.AMOUNT)
     last_no = Shift.objects.filter(drawer=drawer).aggregate(last=Max("no"))["last"] or 0
     shift = Shift(
