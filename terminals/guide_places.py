@@ -15,9 +15,9 @@ from terminals.hours import Week
 from terminals.models import PlaceKind
 
 CAMPUSES: Final = (
-    ("laoshan", "崂山校区", "Laoshan Campus"),
-    ("yushan", "鱼山校区", "Yushan Campus"),
-    ("fushan", "浮山校区", "Fushan Campus"),
+    ("laoshan", "崂山校区", "Laoshan campus"),
+    ("yushan", "鱼山校区", "Yushan campus"),
+    ("fushan", "浮山校区", "Fushan campus"),
 )
 OFFICE_HOURS: Final = Week(dict.fromkeys(range(1, 6), ((time(8), time(11, 30)), (time(13, 30), time(17)))))
 MEALS: Final = Week(dict.fromkeys(range(1, 8), ((time(10, 30), time(13)), (time(16, 30), time(18, 30)))))

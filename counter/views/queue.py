@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from accounts.jobs import late_jobs
 from accounts.wiring import now
 from counter.access import StaffRequest, staff_required
 from counter.drawings import age_bars, class_bars
@@ -40,5 +41,6 @@ def cases(request: StaffRequest) -> HttpResponse:
         "frozen": queue.settled_but_frozen(wanted.campus_id),
         "run": selectors.last_run(),
         "late": selectors.is_late(now=moment),
+        "late_jobs": [job for job in late_jobs(now=moment) if job.name != "reconcile"],
     }
     return staff_page(request, "counter/queue.html", context)

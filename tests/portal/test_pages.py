@@ -11,16 +11,19 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from accounts.actors import Actor
 from accounts.models import LoginRecord
-from portal.places import is_open
+from portal.places import centers_shown
 from portal.views import public
-from terminals.models import Terminal, TerminalContact
+from terminals import guide_places
+from terminals.models import ServicePoint, Terminal, TerminalContact
+from terminals.services.places import seed_places
 from tests.campus import make_campus
 from tests.portal.conftest import text_of
 from transactions.days import SHANGHAI
 
 ROOT = Path(settings.BASE_DIR)
-PUBLIC = ["/", "/login/", "/counter/login/"]
+PUBLIC = ["/", "/places/", "/login/", "/counter/login/"]
 PERSONAL = ["/me/", "/me/statement/", "/me/loss/", "/me/security/"]
 
 
@@ -159,8 +162,46 @@ class TestHome:
             (datetime(2026, 11, 22, 10, 0, tzinfo=SHANGHAI), False),
         ],
     )
-    def test_knows_when_they_are_open(self, moment, expected):
-        assert is_open(moment) is expected
+    @pytest.mark.parametrize("set_up", [True, False], ids=["places set up", "as in the guide"])
+    def test_knows_when_they_are_open(self, db, set_up, moment, expected):
+        if set_up:
+            seed_places(actor=Actor.system("test"), now=moment)
+
+        assert centers_shown(now=moment)["open"] is expected
+
+
+class TestPlaces:
+    """R008, R033, R066: every place of the guide on one public page, with how it stands now."""
+
+    @pytest.mark.parametrize("set_up", [True, False], ids=["places set up", "as in the guide"])
+    def test_lists_every_place_of_the_guide(self, client, db, set_up):
+        if set_up:
+            seed_places(actor=Actor.system("test"), now=timezone.now())
+
+        page = text_of(client.get("/places/"))
+
+        for seed in guide_places.seeds():
+            assert seed.name_zh in page
+        assert page.count('class="place-name"') == 22
+
+    def test_speaks_english(self, client, db):
+        page = text_of(client.get("/places/", headers={"Accept-Language": "en"}))
+
+        assert "Kanghuida Supermarket, porch" in page
+        assert "Load kiosk" in page
+
+    def test_a_kiosk_that_is_silent_is_out_of_service_and_one_that_speaks_is_not(self, client, db):
+        seed_places(actor=Actor.system("test"), now=timezone.now())
+        for code, ago in (("laoshan-load-kiosk-1", 30), ("yushan-load-kiosk-1", 3600)):
+            place = ServicePoint.objects.get(code=code)
+            machine = Terminal.objects.create(name_zh="机", kind="kiosk", campus=place.campus)
+            heard = timezone.now() - timedelta(seconds=ago)
+            TerminalContact.objects.create(terminal=machine, last_contact_at=heard)
+            ServicePoint.objects.filter(pk=place.pk).update(terminal=machine)
+
+        page = text_of(client.get("/places/"))
+
+        assert page.count("服务中") == page.count("暂停服务") == 1
 
 
 def test_the_session_cookie_is_out_of_reach_of_scripts(web):
