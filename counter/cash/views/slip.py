@@ -14,7 +14,7 @@ from accounts import selectors as people
 from accounts.wiring import now
 from counter.access import StaffRequest, actor_of, staff_required
 from counter.cash.forms import ConfirmForm
-from counter.cash.views.till import TILL
+from counter.cash.views.till import TILL, has_face
 from counter.cash.words import slip_words
 from counter.jobs import PROBLEMS, desk_of, panel, remember
 from counter.pages import staff_page
@@ -99,10 +99,12 @@ def _state(found: Any) -> dict[str, Any]:
 def _page(
     request: StaffRequest, found: Any, *, error: Any = "", then: Any = "", status: int = 200
 ) -> HttpResponse:
+    account = people.find_overview(found.account_id, today=local_day(now()))
     context: dict[str, Any] = {
         "slip": found,
         "shift": found.shift,
-        "account": people.find_overview(found.account_id, today=local_day(now())),
+        "account": account,
+        "face": has_face(account),
         "display_there": slips.display_there(found.shift, now=now()),
         "error": error,
         "then": then,

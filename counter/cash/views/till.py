@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import rosters
 from accounts import selectors as people
 from accounts.kinds import OperatorRole
 from accounts.services.rows import By
@@ -46,6 +47,7 @@ def till_page(
     shift = shifts.current(request.officer.id)
     if shift is None:
         return redirect("counter:cash_open")
+    account = _on_the_reader(request) if request.officer.role in TILL else None
     context: dict[str, Any] = {
         "shift": shift,
         "sums": selectors_cash.sums(shift),
@@ -58,7 +60,8 @@ def till_page(
         "error": error,
         "then": then,
         "policy": policy(),
-        "account": _on_the_reader(request) if request.officer.role in TILL else None,
+        "account": account,
+        "face": has_face(account),
     }
     return staff_page(request, "counter/cash/till.html", context, status=status)
 
@@ -120,6 +123,11 @@ def open_shift(request: StaffRequest) -> HttpResponse:
     return staff_page(
         request, "counter/cash/open.html", context, status=400 if request.method == "POST" else 200
     )
+
+
+def has_face(account: Any | None) -> bool:
+    """Whether there is a photo to compare the person with."""
+    return account is not None and rosters.photo_of(account.holder_id) is not None
 
 
 def _on_the_reader(request: StaffRequest) -> Any | None:
