@@ -143,12 +143,8 @@ def _words(hand: _Hand) -> None:
     name = hand.text("name", _("姓名"))
     if name is not None:
         hand.take("name", lambda: parse_name(name))
-    for key, label in (("unit", _("学院或部门")), ("group", _("班级"))):
-        text = hand.text(key, label)
-        if text is not None:
-            hand.take(
-                key, lambda text=text, label=label: parse_text(text, field=label, limit=UNIT_MAX, empty=True)
-            )
+    _line(hand, "unit", _("学院或部门"))
+    _line(hand, "group", _("班级"))
     year = hand.text("year", _("离校年份"))
     if not year:
         return
@@ -156,6 +152,12 @@ def _words(hand: _Hand) -> None:
         hand.fields["year"] = int(year)
     else:
         hand.problems.append(Problem.of(_("离校年份应为四位数字，如 2030")))
+
+
+def _line(hand: _Hand, key: str, label: str | Promise) -> None:
+    text = hand.text(key, label)
+    if text is not None:
+        hand.take(key, lambda: parse_text(text, field=label, limit=UNIT_MAX, empty=True))
 
 
 def _kind_and_campus(hand: _Hand, rules: Rules) -> None:

@@ -5,6 +5,7 @@ Set-based: the rows were read, checked, sealed and compared before, so some doze
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -147,19 +148,19 @@ def _mark_left(file: RosterFile, by: By) -> int:
 def _write_audit(file: RosterFile, by: By) -> None:
     """One row for each person who was registered or changed; no name and no number in it."""
     rows = RosterRow.objects.filter(file=file, verdict__in=_WRITES).order_by("line")
-    deeds = []
+    deeds: list[audit.Deed] = []
     for row in rows.values_list("verdict", "uid", "kind", "document_kind", "changes"):
         verdict, uid, kind, document, changes = row
         if verdict == RosterVerdict.NEW:
-            after = {"kind": kind, "document": document, "roster": str(file.id)}
-            deeds.append(audit.Deed("holder.register", "holder", uid, after=after))
+            told = {"kind": kind, "document": document, "roster": str(file.id)}
+            deeds.append(audit.Deed("holder.register", "holder", uid, after=told))
         else:
-            after = {"fields": sorted(changes), "roster": str(file.id)}
-            deeds.append(audit.Deed("holder.change", "holder", uid, after=after))
+            changed = {"fields": sorted(changes), "roster": str(file.id)}
+            deeds.append(audit.Deed("holder.change", "holder", uid, after=changed))
     audit.record_many(deeds, actor=by.actor, now=by.now)
 
 
-def _run(statement: str, file: RosterFile, **params: object) -> int:
+def _run(statement: str, file: RosterFile, **params: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, {"file": file.pk, **params})
-        return cursor.rowcount
+        return int(cursor.rowcount)
