@@ -191,27 +191,23 @@ def _accounts(events: Iterable[AuditEvent]) -> dict[tuple[str, str], tuple[int, 
     for each in events:
         by_kind.setdefault(each.object_kind, set()).add(each.object_id)
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    accounts = {each for each in by_kind.get("account", set()) if each.isdigit()}
+    direct = {each for each in by_kind.get("account", set()) if each.isdigit()}
     secrets = {each for each in by_kind.get("secret", set()) if each.partition("/")[0].isdigit()}
-    wanted = {int(each) for each in accounts} | {int(each.partition("/")[0]) for each in secrets}
-    if wanted:
-        numbers = dict(Account.objects.filter(pk__in=wanted).values_list("pk", "number"))
-        for each in accounts & {str(pk) for pk in numbers}:
-            found["account", each] = (int(each), numbers[int(each)])
-        for each in secrets:
-            account_id = int(each.partition("/")[0])
+    wanted = {int(name) for name in direct} | {int(name.partition("/")[0]) for name in secrets}
+    numbers = dict(Account.objects.filter(pk__in=wanted).values_list("pk", "number")) if wanted else {}
+    for kind, names in (("account", direct), ("secret", secrets)):
+        for name in names:
+            account_id = int(name.partition("/")[0])
             if account_id in numbers:
-                found["secret", each] = (account_id, numbers[account_id])
-    cards = {int(each) for each in by_kind.get("card", set()) if each.isdigit()}
+                found[kind, name] = (account_id, numbers[account_id])
+    cards = {int(name) for name in by_kind.get("card", set()) if name.isdigit()}
     if cards:
-        for pk, account_id, number in Card.objects.filter(pk__in=cards, account__isnull=False).values_list(
-            "pk", "account_id", "account__number"
-        ):
+        rows = Card.objects.filter(pk__in=cards, account__isnull=False)
+        for pk, account_id, number in rows.values_list("pk", "account_id", "account__number"):
             found["card", str(pk)] = (account_id, number)
-    holders = {UUID(each) for each in by_kind.get("holder", set()) if len(each) == 36}
+    holders = {UUID(name) for name in by_kind.get("holder", set()) if len(name) == 36}
     if holders:
-        for uid, account_id, number in Account.objects.filter(holder__uid__in=holders).values_list(
-            "holder__uid", "pk", "number"
-        ):
+        owned = Account.objects.filter(holder__uid__in=holders)
+        for uid, account_id, number in owned.values_list("holder__uid", "pk", "number"):
             found["holder", str(uid)] = (account_id, number)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 from uuid import UUID
 
 from django import forms
@@ -18,7 +18,7 @@ from django_otp import devices_for_user
 from accounts.actors import Actor, Channel
 from accounts.checks import Rejected
 from accounts.checks.text import parse_text
-from accounts.selectors import CampusFacts, campuses
+from accounts.selectors import campuses
 from accounts.services import throttle
 from accounts.services.login import NOT_IN
 from accounts.services.operators import guess_of
@@ -216,8 +216,17 @@ class EntryForm(StrictForm):
         return int(text) if text else None
 
 
-def name_of(place: CampusFacts) -> str:
-    """A campus in the reader's language."""
+class Named(Protocol):
+    """Whatever has a name in both languages."""
+
+    @property
+    def name_zh(self) -> str: ...
+    @property
+    def name_en(self) -> str: ...
+
+
+def name_of(place: Named) -> str:
+    """Its name in the reader's language."""
     english = (get_language() or "").startswith("en")
     return place.name_en if english and place.name_en else place.name_zh
 

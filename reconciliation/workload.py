@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Count, Min, Q, Sum
 
@@ -41,8 +42,8 @@ def workload(campus_id: int | None, *, today: date) -> tuple[Load, ...]:
     ``campus_id``: only cases of this campus; people of other campuses are listed when they have some.
     """
     mine = Q() if campus_id is None else Q(campus_id=campus_id)
-    sums = {
-        row["assignee"]: row
+    sums: dict[int | None, dict[str, Any]] = {
+        row["assignee"]: dict(row)
         for row in Case.objects.filter(mine, state=CaseState.OPEN)
         .values("assignee")
         .annotate(
@@ -71,10 +72,16 @@ def colleagues() -> tuple[Colleague, ...]:
 _WORK = (OperatorRole.CLERK, OperatorRole.SUPERVISOR)
 
 
-def _load(operator_id: int | None, name: str, campus_id: int | None, found: dict[str, object] | None) -> Load:
+def _load(operator_id: int | None, name: str, campus_id: int | None, found: dict[str, Any] | None) -> Load:
     if found is None:
         return Load(operator_id, name, campus_id, 0, 0, 0, 0, None)
-    count, fen, held, escalated = (int(str(found[each])) for each in ("count", "fen", "held", "escalated"))
-    oldest = found["oldest"]
-    assert isinstance(oldest, datetime)
-    return Load(operator_id, name, campus_id, count, fen, held, escalated, oldest)
+    return Load(
+        operator_id=operator_id,
+        name=name,
+        campus_id=campus_id,
+        count=found["count"],
+        fen=int(found["fen"]),
+        held=found["held"],
+        escalated=found["escalated"],
+        oldest_at=found["oldest"],
+    )

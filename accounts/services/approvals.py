@@ -305,10 +305,10 @@ def _needs(ask: Ask, *, now: datetime, policy: Policy) -> RequestNeeds:
     """The level, by the amount together with what was asked for about the account since yesterday."""
     if ask.needs == RequestNeeds.ADMIN:
         return RequestNeeds.ADMIN
-    lately = Request.objects.filter(account_id=ask.account_id, made_at__gt=now - SAME_DAY)
-    stands = lately.exclude(ruling__verdict__in=(RequestVerdict.REFUSED, RequestVerdict.WITHDRAWN))
     before_fen = 0
     if ask.account_id is not None and ask.amount_fen:
+        lately = Request.objects.filter(account_id=ask.account_id, made_at__gt=now - SAME_DAY)
+        stands = lately.exclude(ruling__verdict__in=(RequestVerdict.REFUSED, RequestVerdict.WITHDRAWN))
         counted = stands.exclude(result__done=False)
         before_fen = int(counted.aggregate(fen=Sum("amount_fen", default=0))["fen"])
     if ask.amount_fen + before_fen > policy.second_level_fen:

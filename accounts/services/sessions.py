@@ -54,12 +54,12 @@ def sessions_of(
         StaffSession.objects.filter(operator_id=operator_id, began_at__gt=now - KEPT).order_by("-id")[:newest]
     )
     living = _living([row.session_key for row in rows if row.ended_at is None])
-    seen = {session.session_key: session.get_decoded().get("staff_seen") for session in living}
+    seen: dict[str, str] = {each.session_key: each.get_decoded().get("staff_seen", "") for each in living}
     return tuple(
         SessionRow(
             id=row.pk,
             began_at=row.began_at,
-            seen_at=datetime.fromisoformat(seen[row.session_key]) if seen.get(row.session_key) else None,
+            seen_at=datetime.fromisoformat(seen[row.session_key]) if seen.get(row.session_key, "") else None,
             ended_at=row.ended_at,
             place=row.place,
             agent=row.agent,

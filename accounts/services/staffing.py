@@ -149,7 +149,7 @@ def carry_out(request_id: int, *, actor: Actor, now: datetime) -> int:
     request = Request.objects.get(pk=request_id)
     if request.kind == MAKE:
         return _make(request, actor, now)
-    person = Operator.objects.select_for_update(of=("self",)).get(pk=request.operator_id)
+    person = _locked(request.operator_id or 0)
     before = _post_of(person)
     if request.kind == ENABLE:
         approvals.use(request_id, kind=ENABLE, content=before.as_json(), actor=actor, now=now)

@@ -89,7 +89,7 @@ def export_audit(request: StaffRequest) -> HttpResponseBase:
         status = 403 if right else 400
         return _search(request, "counter/oversight/audit.html", _scope(request), form, status=status)
     wanted = search.wanted(_scope(request))
-    query = {name: value for name, value in request.GET.items() if value}
+    query = {name: str(value) for name, value in request.GET.items() if value}
     moment = now()
     note_export(query, form.cleaned_data["reason"], actor=actor_of(request), now=moment)
     answer = StreamingHttpResponse(_csv(wanted), content_type="text/csv; charset=utf-8")

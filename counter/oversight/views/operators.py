@@ -201,9 +201,9 @@ def _asked(
                 try:
                     return redirect("counter:request", request_id=ask())
                 except NotStaffed as refusal:
-                    form.add_error(_field(refusal.problem, form), PROBLEMS[refusal.problem])
+                    form.add_error(_field(refusal.problem, form), str(PROBLEMS[refusal.problem]))
                 except NotApproved as refusal:
-                    form.add_error(None, WHY[refusal.why])
+                    form.add_error(None, str(WHY[refusal.why]))
                 status = 409
     key = form["key"].value() if form.is_bound and "key" not in form.errors else None
     shown = {"form": form, "key": key, "asks_code": asks_code(request)} | context
