@@ -15,8 +15,6 @@ class Options:
     bank_name_zh: str = "中国银行"
     """The bank whose savings cards load the campus card (guide L43, R016)."""
     bank_name_en: str = "Bank of China"
-    default_pin_x: str = ""
-    """What stands for an X at the end of an ID number in a default password: nothing (guide L131), ``0`` or ``1``."""
     card_fee_fen: int = 20_00
     """For a replacement, paid at the same time (guide L31)."""
     card_deposit_fen: int = 15_00
@@ -25,9 +23,3 @@ class Options:
     """From the end of use to paying out, so that late journals come in (requirements 3.3)."""
     hold_back_days: int = 0
     """How long the money of a lost card is held back while tills are silent (A23); 0 = not at all."""
-    second_password_for_load: bool = True
-    """A bank load at the kiosk asks for the consumption password, too (security.md section 4)."""
-    dispute_window_days: int = 60
-    """How long a cardholder may dispute a transaction."""
-    dispute_answer_days: int = 10
-    """Working days to the answer that is promised."""

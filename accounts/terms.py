@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -37,7 +36,6 @@ class Unit(Enum):
     TIMES = "times"
     FLAG = "flag"
     TEXT = "text"
-    CHOICE = "choice"
 
 
 STEP_S: Final = {Unit.SECONDS: 1, Unit.MINUTES: 60, Unit.HOURS: 3600, Unit.LONG: 86400}
@@ -81,14 +79,11 @@ class Term:
     most: int = 0
     two: bool = True
     """Whether a supervisor of all campuses must agree."""
-    choices: Sequence[tuple[str, Words]] = ()
 
     def shown(self, value: Value) -> str:
         """``50.00 元``, ``5 天``, ``是``."""
         if self.unit is Unit.FLAG:
             return _("是") if value else _("否")
-        if self.unit is Unit.CHOICE:
-            return str(dict(self.choices).get(str(value), value))
         if self.unit is Unit.TEXT:
             return str(value)
         return str(_SHOWN[self.unit]) % {"n": self.typed(value)}
@@ -103,7 +98,7 @@ class Term:
 
     def range_in_words(self) -> str:
         """What is allowed; empty where it is plain."""
-        if self.unit in (Unit.FLAG, Unit.CHOICE):
+        if self.unit is Unit.FLAG:
             return ""
         if self.unit is Unit.TEXT:
             return _("最多 %(most)d 字") % {"most": self.most}
@@ -114,8 +109,6 @@ class Term:
         """What a person typed or chose. Raises ``BadValue``."""
         if self.unit is Unit.FLAG:
             return self._flag(text)
-        if self.unit is Unit.CHOICE:
-            return self._choice(text)
         if self.unit is Unit.TEXT:
             return self._text(text)
         stored = self._amount(text) if self.unit is Unit.YUAN else self._whole(text)
@@ -127,8 +120,6 @@ class Term:
         """Raise ``BadValue`` for a value outside the bounds."""
         if self.unit is Unit.TEXT:
             self._text(str(value))
-        elif self.unit is Unit.CHOICE:
-            self._choice(str(value))
         elif self.unit is not Unit.FLAG:
             number = value.total_seconds() if isinstance(value, timedelta) else int(value)
             if not self.least <= number <= self.most:
@@ -154,11 +145,6 @@ class Term:
         if text not in (YES, NO):
             raise BadValue(_("请选择是或否"))
         return text == YES
-
-    def _choice(self, text: str) -> str:
-        if text not in dict(self.choices):
-            raise BadValue(_("请从列表中选择"))
-        return text
 
     def _text(self, text: str) -> str:
         try:

@@ -9,6 +9,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import get_language
+
+from accounts.wiring import options
 from terminals import guide_places
 from terminals.kinds import PlaceKind
 from terminals.places import CampusPlaces, Place, Stand, by_campus, service_points, stand_words
@@ -29,6 +32,12 @@ def centers_shown(*, now: datetime) -> dict[str, Any]:
         "hours": found[0].week.in_words() if len({str(place.week.to_json()) for place in found}) == 1 else [],
         "open": any(place.stand(now=now) is Stand.OPEN for place in found),
     }
+
+
+def bank_shown() -> str:
+    """The bank whose cards load the campus card, in the reader's language (guide L43, R016)."""
+    english = (get_language() or "").startswith("en")
+    return options().bank_name_en if english else options().bank_name_zh
 
 
 def groups_shown(*, now: datetime) -> list[tuple[CampusPlaces, list[tuple[PlaceKind, list[dict[str, Any]]]]]]:
@@ -52,7 +61,9 @@ def _rows(group: CampusPlaces, kind: PlaceKind, now: datetime) -> list[dict[str,
 
 def _of_the_guide() -> list[Place]:
     """The guide's places as they are before anybody set them up."""
-    campuses = {code: (number, zh, en) for number, (code, zh, en) in enumerate(guide_places.CAMPUSES, start=1)}
+    campuses = {
+        code: (number, zh, en) for number, (code, zh, en) in enumerate(guide_places.CAMPUSES, start=1)
+    }
     return [
         Place(
             id=0,

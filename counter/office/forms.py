@@ -63,8 +63,6 @@ def _field_of(term: Term) -> forms.CharField:
     widget: forms.Widget = forms.TextInput(attrs={"autocomplete": "off"})
     if term.unit is Unit.FLAG:
         widget = forms.Select(choices=[("yes", _("是")), ("no", _("否"))])
-    elif term.unit is Unit.CHOICE:
-        widget = forms.Select(choices=list(term.choices))
     elif unit:
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
     return forms.CharField(

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.wiring import now
-from portal.places import centers_shown
+from accounts.wiring import now, policy
+from portal.places import bank_shown, centers_shown
 from terminals.selectors import silent_tills
 
 
@@ -18,5 +18,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "silent": silent_tills(now=moment),
         **centers_shown(now=moment),
+        "bank": bank_shown(),
+        "bounds": policy(),
     }
     return render(request, "portal/home.html", context)
