@@ -234,5 +234,5 @@ def from_json(name: str, stored: object) -> Value:
         return timedelta(seconds=stored)
     if type(stored) is not kind:
         raise TypeError(name)
-    found: Value = stored  # type: ignore[assignment]
+    found: Value = stored
     return found

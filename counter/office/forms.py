@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, cast
 
 from django import forms
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.policies import Value
@@ -204,11 +204,17 @@ _POINT_OF = {
 
 
 def _named(row: MerchantRow) -> str:
-    return f"{name_of(row)} · {row.campus_zh}"
+    return f"{_local(row.name_zh, row.name_en)} · {_local(row.campus_zh, row.campus_en)}"
 
 
 def _where(point: Place) -> str:
-    return f"{point.kind.label} · {point.campus_zh} · {name_of(point)}"
+    campus = _local(point.campus_zh, point.campus_en)
+    return f"{point.kind.label} · {campus} · {_local(point.name_zh, point.name_en)}"
+
+
+def _local(name_zh: str, name_en: str) -> str:
+    """A name in the reader's language."""
+    return name_en if name_en and (get_language() or "").startswith("en") else name_zh
 
 
 class CodeAgainForm(StrictForm):
