@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import analysis, disputes, entry, files, lostfound, own, places, public, receipts
+from portal.views import analysis, articles, disputes, entry, files, lostfound, own, places, public, receipts
 
 app_name = "portal"
+COLUMNS = ("news", "guide", "faq", "rules")
 urlpatterns = [
     path("", public.home, name="home"),
     path("places/", places.places, name="places"),
+    *(path(f"{name}/", articles.column, {"column": name}, name=name) for name in COLUMNS),
+    *(
+        path(f"{name}/<slug:slug>/", articles.article, {"column": name}, name=f"{name}_article")
+        for name in COLUMNS
+    ),
+    path("search/", articles.search, name="search"),
     path("lost-found/", lostfound.board, name="lost_found"),
     path("lost-found/report/", lostfound.finder, name="finder"),
     path("lost-found/report/thanks/", lostfound.finder_thanks, name="finder_thanks"),

@@ -73,6 +73,8 @@ def row_of(name: str, route: str) -> str:
         return "enrol" if route.endswith("enrol") else "terminals"
     if name == "admin:":
         return "admin:old_change" if "object_id" in route else "admin:catch_all"
+    if name.startswith("admin:portal_article_"):
+        return name.replace("portal_", "")
     if not name.startswith("admin:password") and (found := _ADMIN_ROW.match(name)):
         return f"admin:{found[1]}"
     return name

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import wiring
@@ -77,6 +78,7 @@ class Command(BaseCommand):
         wallet.blanks(draft, 3)
         _put(draft, folder)
         self._say(f"{len(made.residents)} 张卡")
+        call_command("load_articles", stdout=self.stdout)
         if SIZES[size]:
             add_crowd(SIZES[size], number=number, now=now, secrets=wiring.secrets(), say=self._say)
 
