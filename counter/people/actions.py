@@ -253,6 +253,15 @@ ACTIONS: tuple[Action, ...] = (
         Group.ACCOUNT,
         looks=True,
     ),
+    Action(
+        "counter:accesses_of",
+        _("谁看过"),
+        "search",
+        (OperatorRole.SUPERVISOR, OperatorRole.AUDITOR),
+        always,
+        Group.ACCOUNT,
+        looks=True,
+    ),
     Action("counter:open_dispute", _("登记争议"), "alert", CLERKS, always, Group.MONEY),
 )
 """All deeds, in the order of the page within their group."""
