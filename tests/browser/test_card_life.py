@@ -243,5 +243,6 @@ def test_fits_the_smallest_telephone_and_every_finger(
                 .filter(([, box]) => box.height < 43.5).map(([html]) => html)"""
         )
         assert (path, small) == (path, [])
-        page.emulate_media(color_scheme="dark" if language == "en" else "light")
-        shot(page, f"{path.strip('/').rpartition('/')[2]}-{language}")
+        if os.environ.get("ECARD_SHOTS"):
+            page.emulate_media(color_scheme="dark" if language == "en" else "light")
+            shot(page, f"{path.strip('/').rpartition('/')[2]}-{language}")
