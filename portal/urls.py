@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import analysis, articles, disputes, entry, files, lostfound, own, places, public, receipts
+from portal.views import (
+    analysis,
+    articles,
+    bankcard,
+    disputes,
+    entry,
+    files,
+    lostfound,
+    own,
+    places,
+    public,
+    receipts,
+)
 
 app_name = "portal"
 COLUMNS = ("news", "guide", "faq", "rules")
@@ -40,6 +52,7 @@ urlpatterns = [
     path("me/lost-card/<int:post_id>/renew/", lostfound.renew_search, name="renew_search"),
     path("me/lost-card/<int:post_id>/close/", lostfound.close_search, name="close_search"),
     path("me/analysis/", analysis.spending, name="analysis"),
+    path("me/bank-card/", bankcard.bank_card, name="bank_card"),
     path("me/loss/", own.loss, name="loss"),
     path("me/loss/<str:reference>/", own.loss_done, name="loss_done"),
     path("me/security/", own.security, name="security"),

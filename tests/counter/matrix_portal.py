@@ -36,6 +36,8 @@ admin:article_preview   GET   in - in - - - - - - - - 404
 admin:article_preview   POST  in - in - - - - - - - - 404
 portal:analysis         GET   in 200 in - - - - - - - - -
 portal:analysis         POST  in 405 in - - - - - - - - -
+portal:bank_card        GET   in 200 in - - - - - - - - -
+portal:bank_card        POST  in 405 in - - - - - - - - -
 portal:statement_csv    GET   in 200 in - - - - - - - - -
 portal:statement_csv    POST  in 405 in - - - - - - - - -
 """
