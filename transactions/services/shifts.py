@@ -146,9 +146,10 @@ def hold(shift_id: int | None, officer_id: int) -> Shift:
 
     Call it under the account's lock. Raises ``ShiftRefused`` (NO_SHIFT) when it is closed or somebody else's.
     """
-    if shift_id is not None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM transactions_shift WHERE id = %s FOR SHARE", [shift_id])
+    if shift_id is None:
+        raise ShiftRefused(Why.NO_SHIFT)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM transactions_shift WHERE id = %s FOR SHARE", [shift_id])
     shift = Shift.objects.filter(pk=shift_id, officer_id=officer_id, closed_at=None).first()
     if shift is None:
         raise ShiftRefused(Why.NO_SHIFT)

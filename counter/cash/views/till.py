@@ -86,8 +86,8 @@ def top_up(request: StaffRequest) -> HttpResponse:
             now=now(),
         )
     except SlipRefused as refused:
-        said, then = slip_words(refused.why)
-        return till_page(request, form, error=said, then=then, status=409)
+        why, then = slip_words(refused.why)
+        return till_page(request, form, error=why, then=then, status=409)
     except KeyReused:
         said = _("页面已用过，请重新输入金额。")
         return till_page(request, form, error=said, then=_("钱没有动。"), status=409)
