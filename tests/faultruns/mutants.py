@@ -78,21 +78,21 @@ MUTANTS = [
     # -------------------------------------------------------------------------------------------------- plain path
     Mutant(
         "the plain sale lets unclaimed money lie",
-        "transactions/migrations/0005_plain_sale.py",
+        "transactions/migrations/0011_leaner_sale.py",
         "AND a.unclaimed_fen = 0 AND a.book_fen >=",
         "AND a.book_fen >=",
         f"{DEBIT}::test_unclaimed_money_rides_on_a_purchase",
     ),
     Mutant(
         "the plain sale asks for no password",
-        "transactions/migrations/0005_plain_sale.py",
+        "transactions/migrations/0011_leaner_sale.py",
         "AND p_spent_before + p_fen <= a.daily_limit_fen",
         "",
         PLAIN,
     ),
     Mutant(
         "the plain sale does not look whether the account is frozen",
-        "transactions/migrations/0005_plain_sale.py",
+        "transactions/migrations/0011_leaner_sale.py",
         "AND a.life = 'open' AND a.frozen_reasons = '{}'",
         "AND a.life = 'open'",
         PLAIN,

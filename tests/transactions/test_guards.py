@@ -10,8 +10,9 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from ecard.database import as_owner
-from tests.campus import Counter, make_person
+from tests.campus import Counter, book, make_person
 from transactions.models import Entry
+from transactions.services.plain import sell_plainly
 
 TABLES = [
     "transactions_entry",
@@ -125,6 +126,43 @@ def test_a_book_does_not_change_without_its_entries(change):
     person = make_person(10_00)
 
     assert refused(f"UPDATE accounts_account SET {change} WHERE id = %s", person.account.id) == INTEGRITY
+
+
+@pytest.mark.django_db
+def test_a_plain_sale_lets_nobody_else_change_its_book():
+    """``transactions_sell`` proves its own entry, and is let off at COMMIT for nothing but that."""
+    person, till = make_person(10_00), Counter()
+
+    with transaction.atomic():
+        assert till.tap(person, 1_00).refusal is None
+        found = refused(
+            "UPDATE accounts_account SET book_fen = book_fen + 1 WHERE id = %s", person.account.id
+        )
+
+    assert found == INTEGRITY
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_plain_sale_whose_entry_gets_lost_is_refused():
+    person, till = make_person(10_00), Counter()
+    person.field.place(person.plastic)
+    _, raw = till.read(person)
+    order = till.order(raw, 1_00)
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+            "CREATE TRIGGER entry_a_loses BEFORE INSERT ON transactions_entry FOR EACH ROW EXECUTE FUNCTION lose()"
+        )
+    try:
+        with pytest.raises(DatabaseError) as caught:
+            sell_plainly(order, book())
+    finally:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER entry_a_loses ON transactions_entry; DROP FUNCTION lose()")
+    person.account.refresh_from_db()
+
+    assert caught.value.__cause__.sqlstate == INTEGRITY
+    assert (person.account.book_fen, person.account.entry_seq) == (10_00, 1)
 
 
 INSERT = """

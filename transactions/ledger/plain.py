@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from transactions.ledger import facts, statement
@@ -57,7 +58,7 @@ class Sold:
 
 
 _SELL = """
-    SELECT admitted, book_fen, limit_fen, confirmed, facts FROM transactions_sell({admitted}, %(key)s::uuid,
+    SELECT transactions_sell({admitted}, %(key)s::uuid,
         %(asked)s::bytea, %(reply)s, %(uid)s, %(account_no)s, %(fen)s, %(spend_seq)s, %(spend_total)s, %(load_seq)s,
         %(load_total)s, %(seq_after)s, %(images)s::jsonb, %(told)s::jsonb, %(today)s, %(spent_before)s, %(at)s,
         %(now)s, %(merchant)s, %(terminal)s, %(place)s, %(journal_seq)s, %(confirmed)s::uuid[])
@@ -73,19 +74,27 @@ def sell(sale: PlainSale, prelude: Prelude | None) -> Sold | TapFacts | None:
     """
     text, params = _TEXT_ALONE, _params(sale)
     if prelude is not None:
-        text = _SELL.format(admitted=prelude.call)
+        text = _text_after(prelude.call)
         params |= prelude.params
-    admitted, book_fen, limit_fen, confirmed, told = statement.run(text, params)
-    if not admitted:
+    (told,) = statement.run(text, params)
+    if told is None:
+        return None
+    if not told:
         raise NotAdmitted
-    if book_fen is not None:
-        return Sold(book_fen, limit_fen, tuple(confirmed or ()))
-    return facts.from_json(told) if told is not None else None
+    if told.startswith("{"):
+        return facts.from_json(told)
+    book_fen, limit_fen, *settled = told.split(" ")
+    return Sold(int(book_fen), int(limit_fen), tuple(key for key in sale.confirmed if str(key) in settled))
 
 
 def as_text(reply: dict[str, object]) -> str:
     """An answer as the register keeps it."""
     return dump(reply)
+
+
+@lru_cache(maxsize=16)
+def _text_after(call: str) -> str:
+    return _SELL.format(admitted=call)
 
 
 _TEXT_ALONE = _SELL.format(admitted="true")

@@ -47,19 +47,23 @@ def fetch(text: str, params: Mapping[str, Any]) -> Row | None:
     """
     numbered, names = _numbered(text)
     database = connections[DEFAULT_DB_ALIAS]
-    database.ensure_connection()
+    if database.connection is None:
+        database.ensure_connection()
     raw: Connection = database.connection
     if raw.prepare_threshold != 0:
         # Every integer goes as bigint: psycopg would choose a type by its size, and PostgreSQL plan anew for each.
         raw.prepare_threshold = 0
         raw.adapters.register_dumper(int, Int8Dumper)
     values = [params[name] for name in names]
-    with database.wrap_database_errors:
+    try:
         if raw.autocommit:
             return _at_once(raw, numbered, values)
         with psycopg.RawCursor(raw) as cursor:
             cursor.execute(numbered, values)
             return cursor.fetchone()
+    except psycopg.Error:
+        with database.wrap_database_errors:  # entered only now: most statements do not fail
+            raise
 
 
 @dataclass(slots=True)
