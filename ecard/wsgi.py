@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -18,4 +19,6 @@ from terminals.api.entrance import Entrance  # noqa: E402
 from terminals.urls import urlpatterns  # noqa: E402
 
 refuse_unsafe_settings()
+gc.collect()
+gc.freeze()  # what is loaded now stays: no need to look through it for garbage again and again
 application = Entrance(site, prefix="/api/terminal/v1/", patterns=urlpatterns)

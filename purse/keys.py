@@ -122,9 +122,15 @@ class LentBundle(KeyBundle):
 
 def aes_cmac(key: bytes, message: bytes) -> bytes:
     """AES-CMAC (NIST SP 800-38B), 16 bytes."""
-    mac = CMAC(AES(key))
+    mac = _keyed(key).copy()
     mac.update(message)
     return mac.finalize()
+
+
+@lru_cache(maxsize=8192)
+def _keyed(key: bytes) -> CMAC:
+    """A CMAC of this key that has seen nothing yet: a copy takes a fifth of the time that a new one does."""
+    return CMAC(AES(key))
 
 
 def an10922(key: bytes, diversification: bytes) -> bytes:

@@ -19,7 +19,7 @@ from terminals.messages.signing import (
     verify_request,
 )
 from terminals.models import SecurityEventKind
-from terminals.services import clones, contact, events, rights
+from terminals.services import clones, contact, events, registry, rights
 from terminals.services.enrolment import OLD_EPOCH_UPLOADS
 from terminals.services.registry import Machine
 from terminals.services.rights import Call
@@ -109,7 +109,8 @@ def heard_before(machine: Machine, stamp: Stamp, *, now: datetime) -> ApiError:
 
 def _admit_old_keys(machine: Machine, call: Call, *, now: datetime) -> None:
     """After an enrolment anew the old keys still hand in a journal, for a month; uploading twice does no harm."""
-    too_late = machine.enrolled_at is None or now - machine.enrolled_at > OLD_EPOCH_UPLOADS
+    since = registry.enrolled_at(machine.id)
+    too_late = since is None or now - since > OLD_EPOCH_UPLOADS
     if call is not Call.UPLOAD or (too_late and not machine.revoked):
         raise unauthorized()
 

@@ -30,7 +30,9 @@ from transactions.services.orders import Busy, KeyReused, NotAdmitted
 
 BODY_MAX: Final = 256 * 1024
 
-Handler = Callable[[Caller, dict[str, Any]], dict[str, Any]]
+Handler = Callable[[Caller, Any], Any]
+Read = Callable[[bytes], Any]
+Write = Callable[[Any], bytes]
 View = Callable[[HttpRequest], HttpResponse]
 CONTENT_TYPE: Final = "application/json"
 
@@ -51,10 +53,12 @@ class SignedCall:
 
     csrf_exempt = True
 
-    def __init__(self, call: Call, handle: Handler) -> None:
+    def __init__(self, call: Call, handle: Handler, read: Read, write: Write) -> None:
         update_wrapper(self, handle)
         self._call = call
         self._handle = handle
+        self._read = read
+        self._write = write
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The way through Django."""
@@ -65,13 +69,13 @@ class SignedCall:
         """Answer a message whatever happens; ``message`` may raise ``ApiError``."""
         now, envelope = present(), _Envelope()
 
-        def run() -> dict[str, Any]:
+        def run() -> bytes:
             asked = message()
             identity = identify(asked, authorization, now=now, monotonic_s=monotonic())
             envelope.keys, envelope.nonce = identity.keys, identity.stamp.nonce
             caller = admit(identity, self._call, now=now)
             try:
-                return self._handle(caller, strictjson.loads(asked.body))
+                return self._write(self._handle(caller, self._read(asked.body)))
             except NotAdmitted:
                 raise heard_before(caller.machine, caller.stamp, now=now) from None
 
@@ -86,9 +90,11 @@ class _Envelope:
     nonce: bytes = b""
 
 
-def signed(call: Call) -> Callable[[Handler], SignedCall]:
-    """Make a view of a handler."""
-    return lambda handle: SignedCall(call, handle)
+def signed(
+    call: Call, *, read: Read = strictjson.loads, write: Write = strictjson.dumps
+) -> Callable[[Handler], SignedCall]:
+    """Make a view of a handler. ``read`` makes of the body what it takes, ``write`` a body of what it returns."""
+    return lambda handle: SignedCall(call, handle, read, write)
 
 
 def unsigned(handle: Callable[[dict[str, Any], HttpRequest], dict[str, Any]]) -> View:
@@ -97,8 +103,8 @@ def unsigned(handle: Callable[[dict[str, Any], HttpRequest], dict[str, Any]]) ->
     @csrf_exempt
     @wraps(handle)
     def view(request: HttpRequest) -> HttpResponse:
-        def run() -> dict[str, Any]:
-            return handle(strictjson.loads(read(request).body), request)
+        def run() -> bytes:
+            return strictjson.dumps(handle(strictjson.loads(read(request).body), request))
 
         return _as_http(_answer(run, _Envelope(), now=present()))
 
@@ -128,15 +134,14 @@ def read(request: HttpRequest) -> signing.Request:
     return signing.Request(request.method, host, request.get_full_path(), body)
 
 
-def _answer(run: Callable[[], dict[str, Any]], envelope: _Envelope, *, now: datetime) -> Answer:
+def _answer(run: Callable[[], bytes], envelope: _Envelope, *, now: datetime) -> Answer:
     try:
-        status, found = 200, run()
+        status, body = 200, run()
     except ApiError as error:
-        status, found = error.status, error.to_json()
+        status, body = error.status, strictjson.dumps(error.to_json())
     except Exception as error:  # noqa: BLE001 - the outermost place: a till must always get an answer it can read
         refused = _as_api_error(error)
-        status, found = refused.status, refused.to_json()
-    body = strictjson.dumps(found)
+        status, body = refused.status, strictjson.dumps(refused.to_json())
     if envelope.keys is None:
         return Answer(status, body, None)
     at_ms = int(now.timestamp() * 1000)

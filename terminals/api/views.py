@@ -12,10 +12,18 @@ from terminals.api import wiring
 from terminals.api.authentication import Caller
 from terminals.api.door import signed, unsigned
 from terminals.api.errors import ApiError
+from terminals.messages import plain
 from terminals.messages.records import UploadAnswer, UploadRequest
 from terminals.messages.taker import Taker
 from terminals.messages.upkeep import EnrolRequest, HeartbeatAnswer, HeartbeatRequest, HotlistRequest
-from terminals.messages.wire import MAX_OUTCOMES, DebitRequest, OutcomeReport, SightingRequest, VoidRequest
+from terminals.messages.wire import (
+    MAX_OUTCOMES,
+    DebitRequest,
+    OutcomeReport,
+    SightingRequest,
+    TapAnswer,
+    VoidRequest,
+)
 from terminals.services import contact, enrolment, hotlist, taps, uploads
 from terminals.services import heartbeat as heartbeats
 from terminals.services.postings import Poster
@@ -25,10 +33,10 @@ from transactions.days import local_day
 Json = dict[str, Any]
 
 
-@signed(Call.DEBIT)
-def debit(caller: Caller, message: Json) -> Json:
+@signed(Call.DEBIT, read=plain.read_debit, write=plain.dump_answer)
+def debit(caller: Caller, asked: DebitRequest) -> TapAnswer:
     """A purchase."""
-    return taps.debit(DebitRequest.parse(message), of=counterpart(caller)).to_json()
+    return taps.debit(asked, of=counterpart(caller))
 
 
 @signed(Call.VOID)

@@ -128,8 +128,10 @@ class DebitRequest:
 
     def content_hash(self) -> bytes:
         """``content_hash`` of this message."""
-        asked = {"journal": self.journal, "seq": self.seq, "fen": self.fen, "uid": self.card.uid.hex()}
-        return sha256(dumps(asked)).digest()
+        return sha256(
+            b'{"fen":%d,"journal":"%b","seq":%d,"uid":"%b"}'
+            % (self.fen, self.journal.encode(), self.seq, self.card.uid.hex().encode())
+        ).digest()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> DebitRequest:

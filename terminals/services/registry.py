@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from terminals.models import Terminal
 from terminals.services import hotlist
@@ -25,7 +25,7 @@ NEWCOMER_S: Final = 0.1
 
 _COLUMNS: Final = (
     "id", "kind", "merchant_id", "campus_id", "name_zh", "place", "may_sell_offline", "epoch", "min_epoch",
-    "enrolled_at", "revoked_at", "cloned_epoch", "merchant__contract_from", "merchant__contract_until",
+    "revoked_at", "cloned_epoch", "merchant__contract_from", "merchant__contract_until",
 )  # fmt: skip
 
 
@@ -42,7 +42,6 @@ class Machine:
     may_sell_offline: bool
     epoch: int
     min_epoch: int
-    enrolled_at: datetime | None
     revoked_at: datetime | None
     cloned_epoch: int = 0
     contract_from: date | None = None
@@ -74,11 +73,17 @@ def machine(terminal: int) -> Machine:
     return Machine(*Terminal.objects.values_list(*_COLUMNS).get(id=terminal))
 
 
+def enrolled_at(terminal: int) -> datetime | None:
+    """When a machine was enrolled last. Hardly ever asked, so no list of machines has it."""
+    return Terminal.objects.values_list("enrolled_at", flat=True).get(id=terminal)
+
+
 class Registry:
     """The list of one process. ``monotonic_s`` is the caller's clock; this class has none."""
 
     def __init__(self) -> None:
         self._machines: Mapping[int, Machine] = {}
+        self._rows: list[tuple[Any, ...]] = []
         self._hotlist_version = 0
         self._read_at_s: float | None = None
         self._reading = threading.Lock()
@@ -120,7 +125,8 @@ class Registry:
         return STALE_S if self._read_at_s is None else monotonic_s - self._read_at_s
 
     def _read(self, monotonic_s: float) -> None:
-        rows = Terminal.objects.filter(epoch__gte=1).values_list(*_COLUMNS)
-        self._machines = {row[0]: Machine(*row) for row in rows}
+        rows = list(Terminal.objects.filter(epoch__gte=1).values_list(*_COLUMNS))
+        if rows != self._rows:
+            self._rows, self._machines = rows, {row[0]: Machine(*row) for row in rows}
         self._hotlist_version = hotlist.version()
         self._read_at_s = monotonic_s

@@ -34,6 +34,7 @@ from transactions.services import taps as sightings
 from transactions.services import void as voids
 from transactions.services.orders import BookContext, Prelude, TapOrder, TapReply, TellWrite, Till
 
+_NO_CLAIMS: Final = frozenset({TerminalKind.QUERY_KIOSK, TerminalKind.DOOR})
 LATEST_MS: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -55,7 +56,7 @@ class Counterpart:
             id=self.machine.id,
             merchant_id=self.machine.merchant_id,
             place=self.machine.place or self.machine.name_zh,
-            may_claim=self.machine.kind not in {TerminalKind.QUERY_KIOSK, TerminalKind.DOOR},
+            may_claim=self.machine.kind not in _NO_CLAIMS,
         )
 
 
@@ -115,7 +116,9 @@ def recorded_pairs(
     reports: Sequence[OutcomeReport], settled: frozenset[uuid.UUID], of: Counterpart
 ) -> tuple[tuple[str, int], ...]:
     """Name the reports that the terminal may forget, in its own words."""
-    return tuple((report.journal, report.seq) for report in reports if _key(report, of) in settled)
+    if not settled:
+        return ()
+    return tuple([(report.journal, report.seq) for report in reports if _key(report, of) in settled])
 
 
 def moment(at_ms: int) -> datetime:

@@ -244,8 +244,8 @@ MUTANTS = [
     Mutant(
         "the signature of a request leaves out its body",
         "terminals/messages/signing.py",
-        "        stamp.nonce,\n        sha256(request.body).digest(),\n",
-        "        stamp.nonce,\n",
+        "stamp.nonce, sha256(request.body).digest())",
+        "stamp.nonce)",
         SIGNING,
     ),
     Mutant(
