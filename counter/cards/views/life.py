@@ -53,7 +53,9 @@ def replace(request: StaffRequest, account_id: int) -> HttpResponse:
         fee_fen = options().card_fee_fen
         return Look(
             "counter:replace_card",
-            _("旧卡立即挂失作废，永久列入黑名单；工本费与换卡同时入账；库余额写到新卡上，从余额扣费时先减工本费。"),
+            _(
+                "旧卡立即挂失作废，永久列入黑名单；工本费与换卡同时入账；库余额写到新卡上，从余额扣费时先减工本费。"
+            ),
             _("确认换卡"),
             (
                 Effect(_("旧卡"), facts.account.shown.word, _("已换卡，永久停用")),
