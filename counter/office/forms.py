@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, cast
 
 from django import forms
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.policies import Value
@@ -145,7 +145,7 @@ class TerminalForm(StrictForm):
     campus = forms.ChoiceField(label=_("校区"))
     merchant = forms.ChoiceField(label=_("商户"), required=False, help_text=_("消费终端必选，其他类型不选"))
     at = forms.ChoiceField(label=_("服务点"), required=False, help_text=_("圈存机和查询机放在哪里"))
-    place = TextField(label=_("位置"), required=False, help_text=_("如：二楼 5 号窗口"))
+    place = TextField(label=pgettext_lazy("office", "位置"), required=False, help_text=_("如：二楼 5 号窗口"))
     may_sell_offline = forms.BooleanField(label=_("断网时可以脱机消费（仅消费终端）"), required=False)
     reason = ReasonField(label=_("理由"), help_text=_("复核人会看到，并写进审计，最多 300 字"))
     otp_token = CodeField()

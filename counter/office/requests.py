@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 from django.utils.timezone import localtime
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts import policies
@@ -66,7 +66,7 @@ def _terminal_facts(row: RequestRow) -> list[Fact]:
         point = service_point(told["place_id"], now=now())
         facts.append(Fact(_("服务点"), point.name_zh if point else str(told["place_id"])))
     if told["place"]:
-        facts.append(Fact(_("位置"), told["place"]))
+        facts.append(Fact(pgettext_lazy("office", "位置"), told["place"]))
     if told["may_sell_offline"]:
         facts.append(Fact(_("脱机消费"), gettext("是")))
     return facts
