@@ -213,8 +213,9 @@ def test_one_bad_row_and_nobody_is_imported(office):
     )
 
     assert why(file) == {22: ["身份证号码的校验位不正确"]}
-    with pytest.raises(roster_apply.NotApplied):
+    with pytest.raises(roster_apply.NotApplied) as refused:
         office.apply(file)
+    assert not refused.value.again  # refused as it stands, not because the database stopped it half way
     assert not Holder.objects.exists()
 
 
