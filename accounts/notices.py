@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts.models import Notice, NoticeKind
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.models import Account, FoundCard, FoundState, Notice, NoticeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,22 @@ def notices_of(account_id: int, *, before: int | None = None, size: int = 20) ->
     )
 
 
-def unread_count(account_id: int) -> int:
-    """How many messages the holder has not seen. One statement on a partial index."""
-    return Notice.objects.filter(account_id=account_id, read_at__isnull=True).count()
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a holder: messages that he has not seen, cards of his in a drawer."""
+
+    unread: int
+    kept: int
+
+
+def waiting_for(account_id: int) -> Waiting:
+    """What the frame of every page of a holder says. One statement, each part on its own small index."""
+    unread = Notice.objects.filter(account_id=OuterRef("pk"), read_at__isnull=True)
+    kept = FoundCard.objects.filter(account_id=OuterRef("pk"), state=FoundState.KEPT)
+    row = Account.objects.filter(pk=account_id).values_list(_count(unread), _count(kept)).get()
+    return Waiting(*row)
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    by_account = rows.order_by().values("account_id").annotate(n=Count("pk"))
+    return Coalesce(Subquery(by_account.values("n")), 0)

@@ -9,7 +9,8 @@ from uuid import uuid4
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from accounts.notices import unread_count
+from accounts.found import kept_for
+from accounts.notices import waiting_for
 from accounts.wiring import now
 from portal.access import HolderRequest
 from portal.places import centers_shown
@@ -25,13 +26,15 @@ def own_page(
     request: HolderRequest, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HttpResponse:
     """Render a personal page, with what its frame shows."""
-    session = request.holder_session
+    session, account_id = request.holder_session, request.account.id
+    waiting = waiting_for(account_id)
     frame = {
         "account": request.account,
         "must_change": request.must_change,
         "chip": status_chip(request.account),
         "frozen": request.account.frozen_at is not None,
-        "unread": unread_count(request.account.id),
+        "unread": waiting.unread,
+        "kept": kept_for(account_id) if waiting.kept else (),
         "seconds_left": int((session.ends_at - now()).total_seconds()),
         "extendable": session.extendable,
         "new_key": uuid4(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.actors import Actor
 from accounts.checks.masks import mask_school_no
@@ -214,8 +214,8 @@ def counts(campus_id: int | None, *, today: date) -> Counts:
     mine = Dispute.objects.filter(state__in=OPEN_STATES)
     if campus_id is not None:
         mine = mine.filter(campus_id=campus_id)
-    days = list(mine.values_list("due_on", flat=True))
-    return Counts(len(days), sum(day < today for day in days))
+    found = mine.aggregate(open=Count("id"), overdue=Count("id", filter=Q(due_on__lt=today)))
+    return Counts(found["open"], found["overdue"])
 
 
 def note_reading(found: DisputeFile, *, actor: Actor, now: datetime) -> None:

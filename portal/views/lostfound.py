@@ -173,7 +173,6 @@ def _lost_card_page(request: HolderRequest, form: SearchForm, *, status: int = 2
     context: dict[str, Any] = {
         "form": form,
         "key": key,
-        "kept": found.kept_for(request.account.id),
         "tips": found.tips_for(request.account.id, since=moment - lostposts.ON_BOARD),
         "posts": [(each, each.on_board(today)) for each in posts],
         "left": found.posts_left(request.account.id, today=today),

@@ -12,7 +12,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.checks import Rejected
-from accounts.found import kept_for
 from accounts.kinds import SecretKind
 from accounts.pinhash import Busy
 from accounts.selectors import campuses, last_logins, loss_reports
@@ -50,7 +49,6 @@ def overview(request: HolderRequest) -> HttpResponse:
     context = {
         "differs": differs,
         "lines": latest_lines(account.id),
-        "kept": kept_for(account.id),
         **centers(),
     }
     return own_page(request, "portal/overview.html", context)
