@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
 
@@ -130,7 +131,7 @@ def copies(receipt_id: int) -> int:
     return Receipt.objects.filter(pk=receipt_id).aggregate(n=Count("copies"))["n"] or 0
 
 
-def slip(slip_id: object) -> TopUpSlip | None:
+def slip(slip_id: UUID) -> TopUpSlip | None:
     """A top-up slip with its shift and account."""
     found = TopUpSlip.objects.select_related("shift__drawer__campus", "account__holder")
     return found.filter(pk=slip_id).first()
@@ -148,7 +149,7 @@ def last_slip(shift_id: int) -> TopUpSlip | None:
     return found.order_by("-announced_at").first()
 
 
-def shift_by_display(display_key: object) -> Shift | None:
+def shift_by_display(display_key: UUID) -> Shift | None:
     """The open shift whose customer display has this key."""
     found = Shift.objects.filter(display_key=display_key, closed_at=None)
     return found.select_related("drawer__campus").first()
