@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecard.ctl import environment
+
 
 @dataclass(frozen=True)
 class Part:
@@ -49,7 +51,11 @@ READER = Part("cards at a virtual PC/SC reader", ("pcscd", "vsmartcard-vpcd"), _
 LIBRARY = Part(
     "building the reader library",
     ("libpcsclite-dev", "gcc", "libc6-dev", "python3-dev", "pkg-config"),
-    lambda: _has("gcc", "pkg-config") and Path("/usr/include/PCSC/winscard.h").exists(),
+    lambda: (
+        _has("gcc", "pkg-config")
+        and Path("/usr/include/PCSC/winscard.h").exists()
+        and environment.has_headers()
+    ),
 )
 PARTS = (BROWSER, FONT, READER, LIBRARY)
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,9 +71,37 @@ def _make_venv() -> None:
         return
     print("ecardctl: making .venv …", file=sys.stderr)
     if uv := shutil.which("uv"):
-        _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)])
+        _run([uv, "venv", "--quiet", "--clear", "--python", interpreter(), str(VENV)])
         return
-    _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    _run([interpreter(), "-m", "venv", "--clear", str(VENV)])
+
+
+def interpreter(distribution: str = "/usr/bin/python3") -> str:
+    """The Python that the environment is made of: the one that runs us, unless it was compiled without optimisation.
+
+    A Python that somebody compiled at home takes half as long again for everything (docs/measurements.md). Where the
+    system's own is here, new enough and able to make environments, it is taken instead.
+    """
+    if sys.base_prefix == "/usr" or is_optimised(sysconfig.get_config_var("CONFIG_ARGS")):
+        return sys.executable
+    able = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"
+    try:
+        done = subprocess.run([distribution, "-I", "-c", able], capture_output=True, check=False)
+    except OSError:
+        return sys.executable
+    return distribution if done.returncode == 0 else sys.executable
+
+
+def is_optimised(config_args: str | None) -> bool:
+    """Whether a Python that was configured like this was compiled with what its own run had taught the compiler."""
+    return "--enable-optimizations" in (config_args or "")
+
+
+def has_headers() -> bool:
+    """Whether C extensions can be compiled for the environment's Python."""
+    ask = "import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))"
+    python = str(PYTHON) if PYTHON.exists() else interpreter()
+    return subprocess.run([python, "-I", "-c", ask], capture_output=True, check=False).returncode == 0
 
 
 def _install(files: list[str]) -> None:

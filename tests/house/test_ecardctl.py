@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 import subprocess
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,39 @@ def test_whoever_asks_wrongly_is_told_the_commands(arguments, status):
     assert done.returncode == status
     for command in ("demo", "test", "check", "manage", "till"):
         assert command in done.stderr
+
+
+class TestInterpreter:
+    def of(
+        self, monkeypatch, tmp_path, *, config: str, answer: str | None, prefix: str = "/somewhere"
+    ) -> str:
+        """What is chosen by a Python configured like this, beside a system's own that answers with this status."""
+        monkeypatch.setattr(environment.sysconfig, "get_config_var", lambda name: config)
+        monkeypatch.setattr(environment.sys, "base_prefix", prefix)
+        own = tmp_path / "python3"
+        if answer is not None:
+            own.write_text(f"#!/bin/sh\nexit {answer}\n")
+            own.chmod(0o755)
+        chosen = environment.interpreter(str(own))
+        return "system" if chosen == str(own) else "ours" if chosen == environment.sys.executable else chosen
+
+    @pytest.mark.parametrize(
+        ("config", "answer", "prefix", "chosen"),
+        [
+            ("--enable-shared", "0", "/somewhere", "system"),
+            ("--enable-shared --enable-optimizations", "0", "/somewhere", "ours"),
+            ("--enable-shared", "0", "/usr", "ours"),
+            ("--enable-shared", "1", "/somewhere", "ours"),
+            ("--enable-shared", None, "/somewhere", "ours"),
+        ],
+    )
+    def test_a_python_without_optimisation_gives_way_to_an_able_one(
+        self, monkeypatch, tmp_path, config, answer, prefix, chosen
+    ):
+        assert self.of(monkeypatch, tmp_path, config=config, answer=answer, prefix=prefix) == chosen
+
+    def test_headers_are_looked_for_in_the_environment_s_own_python(self):
+        assert environment.has_headers() == Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
 def test_the_environment_is_current_only_for_exactly_these_requirements(tmp_path, monkeypatch):
