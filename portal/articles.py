@@ -53,10 +53,9 @@ def published(column: Column, *, now: datetime) -> list[Page]:
 def latest(*, now: datetime) -> dict[Column, list[Page]]:
     """The first of each column, for the home page. One statement."""
     columns: dict[Column, list[Page]] = {column: [] for column in Column}
-    rows = list(_live(now).defer("body_zh", "body_en").order_by("place", "pk"))
-    rows.sort(key=lambda row: row.published_at, reverse=True)
+    rows = _live(now).defer("body_zh", "body_en").order_by("-published_at", "-pk")
     news = [row for row in rows if row.column == Column.NEWS]
-    rest = [row for row in sorted(rows, key=lambda row: (row.place, row.pk)) if row.column != Column.NEWS]
+    rest = sorted((row for row in rows if row.column != Column.NEWS), key=lambda row: (row.place, row.pk))
     for row in [*news, *rest]:
         if len(columns[Column(row.column)]) < LATEST:
             columns[Column(row.column)].append(_head(row))

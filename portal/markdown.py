@@ -26,4 +26,5 @@ def render(text: str) -> SafeString:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
-    return mark_safe(_writer().renderer.render(tokens, _writer().options, {}))  # noqa: S308 - see above
+    html: str = _writer().renderer.render(tokens, _writer().options, {})
+    return mark_safe(html)  # noqa: S308 - see above

@@ -132,7 +132,7 @@ def spending(account_id: int, month: date) -> Spending:
 
 def _read(account_id: int, month: date) -> tuple[int, list[_Cell]]:
     """The sum of the month before, and the cells of this one."""
-    values = {
+    values: dict[str, int | date | datetime] = {
         "first": account_id << SEQ_BITS,
         "last": account_id + 1 << SEQ_BITS,
         "month": month,

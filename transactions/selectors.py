@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 
 from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import Abs, Greatest
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from accounts.models import Card
 from purse.evidence import OpenItems, State, open_items
@@ -166,12 +167,11 @@ def _chosen(account_id: int, which: StatementRange) -> QuerySet[Entry]:
     if which.campus_id is not None:
         there = Merchant.objects.filter(campus_id=which.campus_id).values("pk")
         chosen = chosen.filter(contra=Contra.MERCHANT, contra_ref__in=there)
-    if which.least_fen is not None or which.most_fen is not None:
-        chosen = chosen.annotate(moved_fen=Greatest(Abs("book_change_fen"), Abs("unclaimed_change_fen")))
+    moved_fen = Greatest(Abs("book_change_fen"), Abs("unclaimed_change_fen"))
     if which.least_fen is not None:
-        chosen = chosen.filter(moved_fen__gte=which.least_fen)
+        chosen = chosen.filter(GreaterThanOrEqual(moved_fen, which.least_fen))
     if which.most_fen is not None:
-        chosen = chosen.filter(moved_fen__lte=which.most_fen)
+        chosen = chosen.filter(LessThanOrEqual(moved_fen, which.most_fen))
     return chosen
 
 

@@ -99,7 +99,9 @@ def is_optimised(config_args: str | None) -> bool:
 
 def has_headers() -> bool:
     """Whether C extensions can be compiled for the environment's Python."""
-    ask = "import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))"
+    ask = (
+        "import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path('include') + '/Python.h'))"
+    )
     python = str(PYTHON) if PYTHON.exists() else interpreter()
     return subprocess.run([python, "-I", "-c", ask], capture_output=True, check=False).returncode == 0
 

@@ -63,7 +63,7 @@ def live(term: Term, *, done: Progress) -> int:
     return written
 
 
-def _values(term: Term, first: int, last: int) -> dict[str, object]:
+def _values(term: Term, first: int, last: int) -> dict[str, int | date | datetime]:
     return {
         "first": first,
         "last": last,

@@ -72,7 +72,7 @@ def statement(request: HolderRequest) -> HttpResponse:
         newer_than=form.cursor("newer"),
     )
     days = {"start": which.from_on.isoformat(), "end": which.to_on.isoformat()}
-    shown = StatementForm(initial=form.data.dict() | days, places=places)
+    shown = StatementForm(initial=request.GET.dict() | days, places=places)
     shown.offer(merchants_of(request.account.id, which))
     context = {
         "form": shown,
