@@ -27,9 +27,9 @@ def shot(tmp_path):
     kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
     folder = Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
 
-    def take(page, name: str) -> None:
+    def take(page, name: str, *, whole: bool = True) -> None:
         page.evaluate("window.scrollTo(0, 0)")
-        page.screenshot(path=folder / f"care-{name}.png", full_page=True)
+        page.screenshot(path=folder / f"care-{name}.png", full_page=whole)
 
     return take
 
@@ -89,7 +89,7 @@ def test_a_double_charge_is_disputed_decided_and_the_money_is_there(phone, count
     shot(counter, "desk-list")
     counter.get_by_role("link", name="重复扣款").click()
     expect(counter.get_by_role("heading", name="这台终端前后两分钟")).to_be_visible()
-    shot(counter, "desk-dispute")
+    shot(counter, "desk-dispute", whole=False)
     counter.get_by_role("button", name="我来处理").click()
     expect(counter.get_by_text("已受理，由您核查。")).to_be_visible()
     counter.get_by_role("link", name="同意退款…").click()
