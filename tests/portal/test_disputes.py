@@ -381,7 +381,6 @@ def test_markup_and_code_are_shown_as_they_were_typed(browser, twice, text):
     page = text_of(browser.get(f"/me/disputes/{dispute.pk}/"))
 
     assert "<script>alert" not in page
-    assert "49" not in page or "{{7*7}}" in page
     assert text.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#x27;") in page
 
 
