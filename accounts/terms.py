@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -134,7 +135,7 @@ class Term:
         try:
             return parse_yuan(text)
         except AmountError as error:
-            raise BadValue(_(str(error))) from None
+            raise BadValue(gettext(str(error))) from None
 
     def _whole(self, text: str) -> int:
         if not _WHOLE.match(text.strip()):
