@@ -9,9 +9,8 @@ from enum import Enum
 from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.checks import Rejected
 from accounts.checks.text import parse_text

@@ -26,9 +26,10 @@ def sentences():
     """The texts marked for translation in the room's source."""
     for file in ROOM.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
-                if isinstance(node.args[0], ast.Constant):
-                    yield node.args[0].value
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS):
+                continue
+            if isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value
 
 
 def test_every_sentence_is_translated_and_compiled():
