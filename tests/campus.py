@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -70,7 +70,7 @@ def make_campus() -> tuple[Campus, Merchant]:
         code="laoshan", defaults={"name_zh": "崂山校区", "name_en": "Laoshan"}
     )
     merchant, _ = Merchant.objects.get_or_create(
-        name_zh="示范一餐厅", campus=campus, defaults={"contract_from": NOON.date()}
+        name_zh="示范一餐厅", campus=campus, defaults={"contract_from": NOON.date() - timedelta(days=400)}
     )
     return campus, merchant
 

@@ -273,5 +273,5 @@ def _sign_in_as(page, live_server, username: str, *, to: str) -> None:
     page.get_by_label("密码", exact=True).fill(staff.PASSWORD)
     page.get_by_label("动态码").fill(staff.present_code())
     page.get_by_role("button", name="登录").click()
-    page.wait_for_url(re.compile("/(counter/cases|admin)/"))
+    page.wait_for_url(re.compile("/(counter/(cases|office)|admin)/"))
     page.goto(f"{live_server.url}{to}")

@@ -32,7 +32,9 @@ IN_THE_DARK = {"runOnly": ["color-contrast"]}
 STICKS_OUT = """() => {
   const edge = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= edge) return "";
-  const out = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > edge + 1);
+  const scrolls = (one) => one && (getComputedStyle(one).overflowX !== "visible" || scrolls(one.parentElement));
+  const out = [...document.querySelectorAll("body *")].filter(
+    (one) => one.getBoundingClientRect().right > edge + 1 && !scrolls(one.parentElement));
   return out.slice(0, 3).map((one) => one.outerHTML.slice(0, 100)).join("; ") || "something";
 }"""
 """What is wider than the window."""

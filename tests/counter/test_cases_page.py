@@ -266,6 +266,8 @@ class TestBackOffice:
     def test_every_list_opens_and_offers_no_change(self, office):
         make_person()
         for model in site._registry:
+            if model._meta.label == "portal.Article":
+                continue  # written there (tests/portal/test_articles.py)
             name = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
             answer = office.get(name)
             assert (name, answer.status_code) == (name, 200)

@@ -37,6 +37,12 @@ def sources() -> list[Path]:
     return python + sorted((ROOT / "templates").rglob("*.html"))
 
 
+def english(word: str) -> str:
+    """Its translation; a text with a plural is found under its singular by ``ngettext`` alone in older Pythons."""
+    single = translation.gettext(word)
+    return single if single != word else translation.ngettext(word, word, 1)
+
+
 def test_every_source_string_reads_in_english():
     words = {
         word: path
@@ -45,7 +51,7 @@ def test_every_source_string_reads_in_english():
     }
 
     with translation.override("en"):
-        left = {word: path.name for word, path in words.items() if CHINESE.search(translation.gettext(word))}
+        left = {word: path.name for word, path in words.items() if CHINESE.search(english(word))}
 
     assert len(words) > 250
     assert left == {}
