@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ecard.bench import campus, drain, http, reconcile, service, upload
+from ecard.bench import campus, drain, http, portal, reconcile, service, upload
 from ecard.bench.lines import Lunch
 from ecard.bench.runs import LANES, Taken, run
 from ecard.bench.yardstick import Yardstick
@@ -65,6 +65,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
         parser.add_argument("--quick", action="store_true")
         parser.add_argument("--drain", action="store_true", help="only hand in a lunch of offline records")
+        parser.add_argument("--portal", action="store_true", help="only the holder's pages, on this database")
         parser.add_argument("--rounds", type=int, default=ROUNDS)
         parser.add_argument("--seconds", type=float, default=SECONDS)
 
@@ -72,6 +73,10 @@ class Command(BaseCommand):
         """Interleaved: in every round and for every number of clients, first the yardstick, then each path."""
         if not settings.DEMO:
             raise CommandError("bench 只在演示环境中运行：它会另建一个数据库")
+        if options["portal"]:
+            for row in portal.rows(portal.measure()):
+                self.stdout.write(json.dumps(row))
+            return
         size = campus.Size().quick() if quick else campus.Size()
         if quick:
             rounds, seconds = 1, 1.0

@@ -1,0 +1,103 @@
+"""The holder's pages on whatever campus the database holds: server time and statements of SQL for each page."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.test import Client
+
+from accounts.models import Account, AccountLife, Secret, SecretKind
+from accounts.pinhash import hash_pin
+from accounts.wiring import now, secrets
+
+PAGES = (
+    "/me/",
+    "/me/statement/",
+    "/me/statement/?older=100",
+    "/me/analysis/",
+    "/me/disputes/",
+    "/me/security/",
+)
+HOLDERS = 300
+
+
+@dataclass
+class Seen:
+    """What was measured of one page."""
+
+    took_ms: list[float] = field(default_factory=list)
+    statements: int = 0
+
+    def percentile_ms(self, share: float) -> float:
+        """The server time that this share of the visits stayed under."""
+        ordered = sorted(self.took_ms)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+@transaction.atomic
+def measure(holders: int = HOLDERS, *, seed: int = 1) -> dict[str, Seen]:
+    """Visit every page as so many holders, drawn by chance. The first visits of each page warm up and do not count.
+
+    Who has an initial password sees two pages only, so one is chosen for the visit; all of that is taken back.
+    """
+    chance = random.Random(seed)  # noqa: S311 - the same holders again
+    numbers = list(Account.objects.filter(life=AccountLife.OPEN).order_by("pk").values_list("pk", flat=True))
+    seen = {page: Seen() for page in PAGES}
+    for visit, account_id in enumerate(chance.sample(numbers, min(holders, len(numbers)))):
+        chosen = hash_pin("275839", kind=SecretKind.QUERY, account_id=account_id, secrets=secrets())
+        own = Secret.objects.filter(account_id=account_id, kind=SecretKind.QUERY)
+        own.update(pin_hash=chosen, is_default=False, changed_at=now() - timedelta(days=1))
+        client = _browser(account_id)
+        for page in PAGES:
+            with _counted() as count:
+                begun = time.perf_counter()
+                answer = client.get(page)
+                took_ms = (time.perf_counter() - begun) * 1000
+            if answer.status_code == 200 and visit >= min(5, holders // 4):
+                seen[page].took_ms.append(took_ms)
+                seen[page].statements = max(seen[page].statements, count[0])
+    transaction.set_rollback(True)
+    return seen
+
+
+def rows(seen: dict[str, Seen]) -> Iterator[dict[str, Any]]:
+    """One row for each page, as ``bench --json`` prints them."""
+    for page, what in seen.items():
+        if what.took_ms:
+            yield {
+                "path": f"portal {page}",
+                "clients": 1,
+                "visits": len(what.took_ms),
+                "p50_ms": round(what.percentile_ms(0.5), 2),
+                "p95_ms": round(what.percentile_ms(0.95), 2),
+                "statements": what.statements,
+            }
+
+
+def _browser(account_id: int) -> Client:
+    """A browser in which this holder is signed in."""
+    client = Client(headers={"accept-language": "zh-hans"})
+    session, moment = client.session, now().isoformat()
+    session["holder"] = {"account": account_id, "since": moment, "seen": moment}
+    session.save()
+    return client
+
+
+@contextmanager
+def _counted() -> Iterator[list[int]]:
+    """Count the statements inside the block."""
+    count = [0]
+
+    def run(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        count[0] += 1
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(run):
+        yield count
