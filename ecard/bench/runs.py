@@ -6,6 +6,7 @@ the server is called by its worker threads, and each of those has one connection
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import time
@@ -98,6 +99,7 @@ def _process(
     """Run one share and hand over what it did."""
     for connection in connections.all(initialized_only=True):
         connection.connection = None  # a forked process must never touch the connections of its parent
+    gc.freeze()  # as the server's workers do (ecard.wsgi)
     try:
         results.put(share(gate))
     except Exception as error:  # noqa: BLE001 - handed to the parent, which raises it

@@ -391,7 +391,28 @@ def play(histories, **more):
 
 
 def test_two_hundred_histories():
-    play(200)
+    """The same two hundred every time; ``--long`` plays others each night."""
+    play(200, derandomize=True)
+
+
+@pytest.mark.xfail(
+    reason="known gap (docs/roadmap.md): refused though honest, no money lost", raises=AssertionError
+)
+def test_an_image_that_was_told_and_never_heard_of_again_is_no_forgery():
+    """Found by chance: a claim told with a lost answer, sold offline with the same key, put back; levelled; a tap."""
+    for number in TILLS:
+        silence.till(number)
+    state = Campus()
+    state.open(seed=0)
+    state.five_silent_days(who=0)
+    state.credit(fen=1, who=1)
+    state.look(where=0, who=1)
+    state.loss(lost=True, who=0)
+    state.lose_the_answer(fate="offline", fen=1, where=0, who=1)
+    state.retap(which=77, who=1)
+    state.five_silent_days(who=1)
+
+    state.tap(fen=1, where=0, who=1)
 
 
 @pytest.mark.long
