@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 
@@ -83,7 +84,7 @@ def rows(seen: dict[str, Seen]) -> Iterator[dict[str, Any]]:
 
 def _browser(account_id: int) -> Client:
     """A browser in which this holder is signed in."""
-    client = Client(headers={"accept-language": "zh-hans"})
+    client = Client(headers={"accept-language": "zh-hans"}, SERVER_NAME=settings.ALLOWED_HOSTS[0])
     session, moment = client.session, now().isoformat()
     session["holder"] = {"account": account_id, "since": moment, "seen": moment}
     session.save()
