@@ -20,7 +20,7 @@ class _Line:
 def cell(value: object) -> str:
     """A cell that no program takes for a formula (reliability.md section 7, item 53). Numbers stay numbers."""
     text = str(value)
-    if isinstance(value, int) or not text.startswith(_STARTS_A_FORMULA):
+    if isinstance(value, int) or not text.lstrip(" ").startswith(_STARTS_A_FORMULA):
         return text
     return f"'{text}"
 

@@ -241,7 +241,7 @@ class QueueForm(StrictForm):
         label=_("范围"),
         required=False,
         choices=[
-            (Show.TODO, _("待办")),
+            (Show.OPEN, _("待办")),
             (Show.MINE, _("我接手的")),
             (Show.WAITING, _("等待复核")),
             (Show.ESCALATED, _("转上级的")),
@@ -316,7 +316,7 @@ class QueueForm(StrictForm):
             today=today,
             operator_id=operator_id,
             campus_id=place.id if place else None,
-            show=Show(chosen["show"] or Show.TODO),
+            show=Show(chosen["show"] or Show.OPEN),
             mismatch=Mismatch(chosen["mismatch"]) if chosen["mismatch"] else None,
             min_fen=chosen["least"],
             opened_before=now - timedelta(days=int(chosen["age"])) if chosen["age"] else None,

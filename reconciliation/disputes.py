@@ -106,7 +106,7 @@ class TillMinute:
 class Show(StrEnum):
     """Which disputes of the list."""
 
-    TODO = "todo"
+    OPEN = "open"
     MINE = "mine"
     OVERDUE = "overdue"
     PROPOSED = "proposed"
@@ -234,7 +234,7 @@ def _chosen(wanted: Wanted) -> QuerySet[Dispute]:
         chosen = chosen.filter(kind=wanted.kind)
     unfinished = Q(state__in=OPEN_STATES)
     shown = {
-        Show.TODO: Q(state__in=WORKABLE),
+        Show.OPEN: Q(state__in=WORKABLE),
         Show.MINE: unfinished & Q(assignee_id=wanted.operator_id),
         Show.OVERDUE: unfinished & Q(due_on__lt=wanted.today),
         Show.PROPOSED: Q(state=DisputeState.PROPOSED),

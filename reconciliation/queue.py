@@ -24,7 +24,7 @@ AGE_BOUNDS_DAYS = (0, 1, 3, 5)
 class Show(StrEnum):
     """Which open cases."""
 
-    TODO = "todo"
+    OPEN = "open"
     """Everything but what was put off to a later day."""
     MINE = "mine"
     WAITING = "waiting"
@@ -48,7 +48,7 @@ class Wanted:
     today: date
     operator_id: int
     campus_id: int | None = None
-    show: Show = Show.TODO
+    show: Show = Show.OPEN
     mismatch: Mismatch | None = None
     min_fen: int = 0
     opened_before: datetime | None = None
@@ -233,7 +233,7 @@ def _chosen(wanted: Wanted) -> QuerySet[Case]:
         cases = cases.filter(assignee_id=wanted.assignee_id or None)
     held = Q(held_until__gt=wanted.today)
     shown = {
-        Show.TODO: ~held | Q(held_until__isnull=True),
+        Show.OPEN: ~held | Q(held_until__isnull=True),
         Show.MINE: Q(assignee_id=wanted.operator_id),
         Show.WAITING: Q(_is_waiting()),
         Show.ESCALATED: Q(escalated_at__isnull=False),

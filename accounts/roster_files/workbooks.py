@@ -33,7 +33,9 @@ _BROKEN = (
     zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, KeyError, ValueError, TypeError, IndexError,
     AttributeError, OSError, EOFError, NotImplementedError, RuntimeError,
 )  # fmt: skip
-"""All that the readers of archive and XML may say of a broken file; ``Unreadable`` is none of it."""
+"""All that the readers of archive and XML may say of a broken file, unknown compression and passwords among it.
+
+``Unreadable`` is none of it."""
 _ENTITY = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 

@@ -71,6 +71,7 @@ def take_in(key: UUID, name: str, archive: IO[bytes], *, officer: Officer, by: B
     except IntegrityError:
         return PhotoUpload.objects.get(pk=key)
     except (
+        # All that the reader of archives may say of a broken file, unknown compression and passwords among it.
         zipfile.BadZipFile,
         zlib.error,
         zipfile.LargeZipFile,

@@ -66,7 +66,7 @@ class ListForm(StrictForm):
         label=_("范围"),
         required=False,
         choices=[
-            (Show.TODO, _("待处理")),
+            (Show.OPEN, _("待处理")),
             (Show.MINE, _("我受理的")),
             (Show.OVERDUE, _("已超期")),
             (Show.PROPOSED, _("退款审批中")),

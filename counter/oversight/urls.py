@@ -30,7 +30,7 @@ urlpatterns = [
     path("audit/export/", audit.export_audit, name="export_audit"),
     path("audit/<int:event_id>/", audit.event, name="audit_event"),
     path("patterns/", looks.patterns_page, name="patterns"),
-    path("workload/", looks.workload_page, name="workload"),
+    path("caseload/", looks.caseload, name="caseload"),
     path("accesses/", audit.accesses, name="accesses"),
     path("accounts/<int:account_id>/accesses/", audit.accesses_of, name="accesses_of"),
 ]

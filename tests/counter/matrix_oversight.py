@@ -55,8 +55,8 @@ counter:accesses_of      GET   in - 403 403 403 200 200 200 200 200 403 403
 counter:accesses_of      POST  in - 403 403 403 405 405 405 405 405 403 403
 counter:patterns         GET   in - 403 403 403 200 200 200 200 200 403 403
 counter:patterns         POST  in - 403 403 403 405 405 405 405 405 403 403
-counter:workload         GET   in - 403 403 403 200 200 200 200 200 403 403
-counter:workload         POST  in - 403 403 403 405 405 405 405 405 403 403
+counter:caseload         GET   in - 403 403 403 200 200 200 200 200 403 403
+counter:caseload         POST  in - 403 403 403 405 405 405 405 405 403 403
 counter:me               GET   in - 200 - - - - - - - - -
 counter:me               POST  in - 405 - - - - - - - - -
 counter:own_password     GET   in - 200 - - - - - - - - -

@@ -46,7 +46,7 @@ def dispute_list(request: StaffRequest) -> HttpResponse:
     by_code = {place.code: place.id for place in campuses()}
     campus_id = by_code.get(chosen["campus"]) or (None if chosen["campus"] == "all" else person.campus_id)
     wanted = Wanted(
-        show=Show(chosen["show"] or Show.TODO),
+        show=Show(chosen["show"] or Show.OPEN),
         today=today,
         operator_id=person.id,
         campus_id=campus_id,

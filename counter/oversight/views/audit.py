@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import trail
+from accounts.csvfile import csv_lines
 from accounts.kinds import OperatorRole
 from accounts.services.trail import note_export
 from accounts.trail import READS, EventRow, Wanted
@@ -38,7 +38,6 @@ _HEAD = (
     gettext_lazy("之后"),
     gettext_lazy("理由"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @staff_required(*LOOKS)
@@ -140,18 +139,8 @@ def _shown(rows: Any) -> list[dict[str, Any]]:
     ]
 
 
-class _Line:
-    """A file of which csv writes one line at a time."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _csv(wanted: Wanted) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    yield "\ufeff" + writer.writerow([str(name) for name in _HEAD])
-    for row in trail.export(wanted):
-        yield writer.writerow([guarded(cell) for cell in _cells(row)])
+    return csv_lines([str(name) for name in _HEAD], (_cells(row) for row in trail.export(wanted)))
 
 
 def _cells(row: EventRow) -> list[str]:
@@ -169,8 +158,3 @@ def _cells(row: EventRow) -> list[str]:
         "; ".join(f"{fact.label}: {fact.after}" for fact in facts if fact.after),
         row.reason,
     ]
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula (reliability.md section 7, no. 53)."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell

@@ -32,7 +32,7 @@ ODDITIES = {
 
 @staff_required(*LOOKS)
 @require_safe
-def workload_page(request: StaffRequest) -> HttpResponse:
+def caseload(request: StaffRequest) -> HttpResponse:
     """Who looks after how many cases."""
     person, moment = request.officer, now()
     campus_id = None if person.role is OperatorRole.AUDITOR else person.campus_id
@@ -44,7 +44,7 @@ def workload_page(request: StaffRequest) -> HttpResponse:
         "place": places.get(campus_id or 0),
         "now": moment,
     }
-    return staff_page(request, "counter/oversight/workload.html", context)
+    return staff_page(request, "counter/oversight/caseload.html", context)
 
 
 @staff_required(*LOOKS)

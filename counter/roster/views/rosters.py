@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import batches, rosters
+from accounts.csvfile import csv_lines
 from accounts.kinds import RosterScope, RosterState, RosterVerdict
 from accounts.roster_files.form import empty_form
 from accounts.roster_files.sheets import MAX_BYTES, Unreadable
@@ -205,18 +205,13 @@ def rejected(request: StaffRequest, roster_id: UUID) -> HttpResponse:
     _file(request, roster_id)
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="rejected.csv"'
-    answer.write("\ufeff")
-    writer = csv.writer(answer)
-    writer.writerow([_("行"), _("学工号"), _("姓名"), _("原因")])
-    for row in rosters.rejected(roster_id):
-        reasons = "；".join(str(problem) for problem in row.problems)
-        writer.writerow([_harmless(str(cell)) for cell in (row.line, row.school_no, row.name, reasons)])
+    head = [_("行"), _("学工号"), _("姓名"), _("原因")]
+    rows = (
+        (row.line, row.school_no, row.name, "；".join(str(problem) for problem in row.problems))
+        for row in rosters.rejected(roster_id)
+    )
+    answer.writelines(csv_lines(head, rows))
     return answer
-
-
-def _harmless(text: str) -> str:
-    """No spreadsheet program takes it for a formula (item 53)."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _file(request: StaffRequest, roster_id: UUID) -> FileFacts:
