@@ -50,7 +50,7 @@ def test_the_list_has_the_most_urgent_first_and_the_overdue_in_red(web, person):
 
 @pytest.mark.parametrize(
     "query",
-    ["show=none", "kind=theft", "campus=mars", "after=1", "after=2026-13-01_5", "show=todo&show=mine"],
+    ["show=none", "kind=theft", "campus=mars", "after=1", "after=2026-13-01_5", "show=open&show=mine"],
 )
 def test_a_wrong_filter_is_refused_in_words(web, query):
     answer = web.get(f"/counter/disputes/?{query}")
