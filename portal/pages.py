@@ -13,6 +13,7 @@ from accounts.found import kept_for
 from accounts.notices import waiting_for
 from accounts.wiring import now
 from portal.access import HolderRequest
+from portal.menu import tabs_for
 from portal.places import centers_shown
 from portal.words import status_chip
 
@@ -33,7 +34,7 @@ def own_page(
         "must_change": request.must_change,
         "chip": status_chip(request.account),
         "frozen": request.account.frozen_at is not None,
-        "unread": waiting.unread,
+        "tabs": tabs_for(request.path, initial_password=request.must_change, unread=waiting.unread),
         "kept": kept_for(account_id) if waiting.kept else (),
         "seconds_left": int((session.ends_at - now()).total_seconds()),
         "extendable": session.extendable,

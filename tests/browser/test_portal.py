@@ -72,6 +72,7 @@ def test_the_same_on_a_telephone_in_english_and_in_the_dark(page, live_server, h
     picture(page, "overview-phone-en-dark")
     page.get_by_role("link", name="Statement", exact=True).click()
     picture(page, "statement-phone-en-dark")
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="Password", exact=True).click()
     page.emulate_media(color_scheme="light")
     picture(page, "security-phone-en")
