@@ -5,6 +5,7 @@ and the counters that protect them (Secret, Attempt, LoginRecord). ``audit``: wh
 changed. ``policy``: the university's numbers from when on (PolicyChange, PolicyWithdrawal), never changed.
 ``approvals``: what takes two people (Request …). ``sessions``: where the staff are signed in (StaffSession).
 ``deeds``: what a desk did with an account and its card (CounterDeed). ``rights``: services granted (ServiceGrant).
+``alerts``: what a holder wants to hear of, where to, and the letters on their way.
 ``found``: lost cards and found ones (FoundCard, FoundEvent, LostPost, FinderReport). ``notices``: holders are told.
 ``pinpad``: passwords that a holder is asked to key at a desk (PadRequest).
 ``runs``: what cron did (JobRun).
@@ -12,8 +13,19 @@ changed. ``policy``: the university's numbers from when on (PolicyChange, Policy
 
 from __future__ import annotations
 
+from .alerts import (
+    GUESSES,
+    HIGHEST_ALERT_FEN,
+    AlertChoice,
+    AlertContact,
+    AlertDelivery,
+    AlertGroup,
+    AlertScan,
+    AlertWay,
+    DeliveryState,
+)
 from .approvals import Request, RequestNeeds, RequestResult, RequestRuling, RequestVerdict
-from .audit import AuditEvent, AuditSeal
+from .audit import STANDING_DEEDS, AuditEvent, AuditSeal
 from .deeds import CounterDeed, DeedKind
 from .found import (
     FinderReport,
@@ -25,7 +37,7 @@ from .found import (
     LostPost,
     PostState,
 )
-from .notices import Notice, NoticeKind
+from .notices import ALERT_KINDS, Notice, NoticeKind
 from .people import Campus, DocumentKind, Holder, HolderKind, Operator, OperatorRole
 from .photos import Photo, PhotoItem, PhotoUpload, PhotoVerdict
 from .pinpad import OPEN_PAD, PadRequest, PadState, PadTask
@@ -61,6 +73,9 @@ from .standing import (
 )
 
 __all__ = [
+    "ALERT_KINDS",
+    "GUESSES",
+    "HIGHEST_ALERT_FEN",
     "IDENTIFYING",
     "LIVE_CARD",
     "NOTICE",
@@ -68,8 +83,15 @@ __all__ = [
     "ROSTER_ENDED",
     "ROSTER_UNDER_WAY",
     "RUN_LOCK",
+    "STANDING_DEEDS",
     "Account",
     "AccountLife",
+    "AlertChoice",
+    "AlertContact",
+    "AlertDelivery",
+    "AlertGroup",
+    "AlertScan",
+    "AlertWay",
     "Attempt",
     "AuditEvent",
     "AuditSeal",
@@ -83,6 +105,7 @@ __all__ = [
     "ClosingState",
     "CounterDeed",
     "DeedKind",
+    "DeliveryState",
     "DocumentKind",
     "FinderReport",
     "FoundCard",

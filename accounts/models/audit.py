@@ -9,6 +9,9 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+STANDING_DEEDS = ("card.report_lost", "card.lift_loss", "account.freeze", "account.unfreeze")
+"""What a holder is told of, whoever did it and whatever else happened in the same transaction."""
+
 
 class AuditEvent(models.Model):
     """One deed. Written in the same transaction as what it tells of; never changed, never deleted.
@@ -37,6 +40,9 @@ class AuditEvent(models.Model):
             models.Index(name="audit_by_object", fields=["object_kind", "object_id", "at"]),
             models.Index(name="audit_by_actor", fields=["actor", "at"]),
             models.Index(name="audit_by_time", fields=["at"]),
+            models.Index(
+                name="audit_of_standing", fields=["at"], condition=models.Q(action__in=STANDING_DEEDS)
+            ),
         ]
 
     def __str__(self) -> str:
