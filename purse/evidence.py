@@ -40,6 +40,8 @@ class State:
     slot: int
     offline_fen: int = 0
     stop: bool = False
+    withheld: bool = False
+    """Of a told image: its terminal asked again and was not given it, so its report says nothing about it."""
 
     @property
     def base_fen(self) -> int:
@@ -196,12 +198,18 @@ def confirm(mirror: SideMirror, *, seq: int, total_fen: int) -> SideMirror:
     """Take in a reported read-back: the last told image stands on the card for good, and every leg rides on it.
 
     Anything else changes nothing: an earlier image may have been overwritten since, and a tear there would bring the
-    floor back; an image that was never told proves nothing.
+    floor back; an image that was never told proves nothing, nor one that its terminal was not given again.
     """
-    if not mirror.told or (mirror.told[-1].seq, mirror.told[-1].total_fen) != (seq, total_fen):
+    image = mirror.told[-1] if mirror.told else None
+    if image is None or image.withheld or (image.seq, image.total_fen) != (seq, total_fen):
         return mirror
-    image = mirror.told[-1]
     return SideMirror(shown=image, floor=image)
+
+
+def withheld(mirror: SideMirror, seq: int | None) -> SideMirror:
+    """Note that the terminal which was told the image ``seq`` asked again and was not given it. None: no such image."""
+    told = tuple(replace(image, withheld=True) if image.seq == seq else image for image in mirror.told)
+    return replace(mirror, told=told)
 
 
 def tell(mirror: SideMirror, *, fen: int, stop: bool = False) -> State:

@@ -1,7 +1,8 @@
 """How the book's view of a card (``purse.evidence``) stands in the columns of ``accounts_card``, and back.
 
 ``legs``:   ``{"spend": [[entry_seq, purse_seq, fen, terminal, journal_seq, shown], …], "load": […]}``
-``images``: ``{"spend": {"floor": [seq, total_fen, offline_fen, stop], "told": [[seq, total_fen, stop], …]}, …}``
+``images``: ``{"spend": {"floor": [seq, total_fen, offline_fen, stop], "told": [[seq, total_fen, stop], …]}, …}``;
+an image that was withheld has a ``true`` behind these three, and so equals no answer's image.
 A side that is absent has nothing open, and its floor is what the plain columns show.
 """
 
@@ -22,7 +23,10 @@ def read_side(side: str, shown: State, legs: Json, images: Json) -> SideMirror:
     return SideMirror(
         shown=shown,
         floor=State(floor[0], floor[1], shown.slot, floor[2], floor[3]) if floor else shown,
-        told=tuple(State(seq, total, 0, 0, stop) for seq, total, stop in kept.get("told", ())),
+        told=tuple(
+            State(seq, total, 0, 0, stop, withheld=bool(withheld))
+            for seq, total, stop, *withheld in kept.get("told", ())
+        ),
         legs=tuple(Leg(*leg) for leg in legs.get(side, ())),
     )
 
@@ -47,10 +51,14 @@ def write_sides(spend: SideMirror, load: SideMirror) -> tuple[Json, Json]:
             floor = mirror.floor
             images[side] = {
                 "floor": [floor.seq, floor.total_fen, floor.offline_fen, floor.stop],
-                "told": [[image.seq, image.total_fen, image.stop] for image in mirror.told],
+                "told": [_image(image) for image in mirror.told],
             }
     return legs, images
 
 
 def _leg(leg: Leg) -> list[object]:
     return [leg.entry, leg.seq, leg.fen, leg.terminal, leg.journal_seq, leg.shown]
+
+
+def _image(image: State) -> list[object]:
+    return [image.seq, image.total_fen, image.stop, *([True] if image.withheld else [])]

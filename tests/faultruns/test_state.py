@@ -391,28 +391,31 @@ def play(histories, **more):
 
 
 def test_two_hundred_histories():
-    """The same two hundred every time; ``--long`` plays others each night."""
+    """Much the same two hundred every time; ``--long`` plays others each night."""
     play(200, derandomize=True)
 
 
-@pytest.mark.xfail(
-    reason="known gap (docs/roadmap.md): refused though honest, no money lost", raises=AssertionError
-)
-def test_an_image_that_was_told_and_never_heard_of_again_is_no_forgery():
-    """Found by chance: a claim told with a lost answer, sold offline with the same key, put back; levelled; a tap."""
+@pytest.mark.parametrize("late", [False, True], ids=["tapped", "handed in"])
+def test_a_report_says_nothing_about_an_image_that_was_withheld(late):
+    """Found by chance: an answer lost with a claim on it, sold offline under its key, asked again, reported written.
+
+    The claim alone was written then. The debit counted as confirmed, so an honest card was refused and its record kept.
+    """
     for number in TILLS:
         silence.till(number)
     state = Campus()
     state.open(seed=0)
-    state.five_silent_days(who=0)
     state.credit(fen=1, who=1)
-    state.look(where=0, who=1)
-    state.loss(lost=True, who=0)
+    if late:
+        state.offline(fen=1, where=0, who=1)
     state.lose_the_answer(fate="offline", fen=1, where=0, who=1)
     state.retap(which=77, who=1)
-    state.five_silent_days(who=1)
-
-    state.tap(fen=1, where=0, who=1)
+    if late:
+        state.outcomes(where=0, fate="told")
+    else:
+        state.tap(fen=1, where=0, who=1)
+    state.the_book_tells_the_truth()
+    state.teardown()
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ from purse.evidence import (
     prove,
     tell,
     with_told,
+    withheld,
 )
 from tests import faults
 from tests.purse.model import NEW, Broken, World
@@ -220,3 +221,22 @@ def test_a_replayed_image_is_written_only_where_it_adds_what_the_card_lacks():
     assert observe(mirror, image).may_be_written(image.seq, image.slot)  # shown, but perhaps not kept
     assert not confirm(mirror, seq=1, total_fen=100).may_be_written(image.seq, image.slot)
     assert not offline.may_be_written(2, 1)
+
+
+def test_the_report_of_a_sale_says_nothing_about_an_image_that_was_withheld():
+    """Its terminal asked again and was given the other side's image alone; the card may still come to show this one."""
+    mirror, image = told(FRESH, 100, entry=1)
+
+    kept_back = withheld(mirror, image.seq)
+
+    assert confirm(mirror, seq=1, total_fen=100).legs == ()
+    assert confirm(kept_back, seq=1, total_fen=100) is kept_back
+    assert observe(kept_back, image).shown == image
+    assert observe(kept_back, image).missing_fen == 0
+
+
+def test_only_the_image_of_that_number_is_withheld():
+    mirror, _ = told(told(FRESH, 100, entry=1)[0], 50, entry=2)
+
+    assert [image.withheld for image in withheld(mirror, 1).told] == [True, False]
+    assert withheld(mirror, None) == withheld(mirror, 9) == mirror

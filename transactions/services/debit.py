@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import replace
-
 from purse.procedures import is_worn
 from purse.rules import DebitFacts, Pin, Refusal, refuse_debit, refuse_standing
-from transactions import ledger
 from transactions.days import local_day
 from transactions.ledger import NewAnswer, TapFacts
-from transactions.models import Answer, Reversal, entry_id
 from transactions.services.orders import BookContext, TapOrder, TapReply
 from transactions.services.plain import sell_plainly
 from transactions.services.plan import Plan
+from transactions.services.replay import fresh
 from transactions.services.running import Decision, reader, run
 from transactions.services.sighting import Sighted, look
 
@@ -123,23 +119,3 @@ def refuse_unknown(op: str, refusal: Refusal, order: TapOrder) -> Decision:
         journal_seq=order.journal_seq,
     )
     return Decision(reply, None, refusal_only=answer)
-
-
-def fresh(reply: TapReply, order: TapOrder, book: BookContext) -> TapReply:
-    """A stored answer for a card that may have moved on since: only images that are still open there are written.
-
-    None of a sale that was taken back: when its till gave it up, the number of its image became another's.
-    """
-    if reply.writes and _taken_back(order.key):
-        return replace(reply, writes=())
-    sighted = look(ledger.read_by_uid(order.card.uid, order.key), order.card, book.keys, book.policy)
-    if isinstance(sighted, Refusal) or sighted.finding is not None:
-        return replace(reply, writes=())
-    return reply.only_open_writes(spend=sighted.card.spend, load=sighted.card.load)
-
-
-def _taken_back(key: uuid.UUID) -> bool:
-    known = Answer.objects.filter(key=key).first()
-    if known is None or known.account_id is None or known.entry_seq is None:
-        return False
-    return Reversal.objects.filter(entry_id=entry_id(known.account_id, known.entry_seq)).exists()

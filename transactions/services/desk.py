@@ -20,9 +20,9 @@ from transactions import ledger
 from transactions.days import local_day
 from transactions.ledger import TapFacts
 from transactions.selectors_cash import untouched_top_up
-from transactions.services.debit import fresh
 from transactions.services.orders import BookContext, TapOrder, TapReply
 from transactions.services.plan import Plan, Source
+from transactions.services.replay import fresh
 from transactions.services.running import Decision, reader, run
 from transactions.services.sighting import Sighted, look
 

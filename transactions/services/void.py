@@ -18,9 +18,10 @@ from transactions.days import local_day
 from transactions.ledger import CardChange, Change, NewAnswer, NewEntry, TapFacts
 from transactions.models import Answer, Contra, Entry, EntryKind, Mode, Reversal, entry_id
 from transactions.services.debit import OP as DEBIT
-from transactions.services.debit import fresh, refuse_unknown, repair
+from transactions.services.debit import refuse_unknown, repair
 from transactions.services.orders import NO_CARD, BookContext, TapOrder, TapReply, Till
 from transactions.services.plan import Plan
+from transactions.services.replay import fresh
 from transactions.services.running import TOMBSTONE, Decision, reader, run
 from transactions.services.sighting import look
 
