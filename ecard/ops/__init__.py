@@ -1,0 +1,1 @@
+"""Keeping the database: backups, drills that restore them, copies for people and auditors."""
