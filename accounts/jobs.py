@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +19,10 @@ from accounts.services.throttle import SHANGHAI
 Words = str | Promise
 LATE_AFTER: Final = timedelta(hours=26)
 """Cron runs nightly; nothing for so long is a missed night (screens.md 6.5)."""
+DRILL_LATE_AFTER: Final = timedelta(days=35)
+"""A backup that nobody has restored for longer is a hope (security.md section 6: monthly)."""
 DAY: Final = timedelta(days=1)
+MONTH: Final = timedelta(days=30)
 MINUTE: Final = timedelta(minutes=1)
 
 
@@ -27,7 +30,7 @@ MINUTE: Final = timedelta(minutes=1)
 class Job:
     """A command that runs by itself. ``at``: the minute of the day in Shanghai; None: all day long, ``every`` so often.
 
-    ``needed``: whether somebody must hear of it when it does not come.
+    ``needed``: whether somebody must hear of it when it has not come to a good end for ``late_after``.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Job:
     at: time | None = None
     every: timedelta = DAY
     needed: bool = True
+    late_after: timedelta = LATE_AFTER
 
     def due_after(self, moment: datetime) -> datetime:
         """When it should run next."""
@@ -47,10 +51,13 @@ class Job:
 
 JOBS: Final[Sequence[Job]] = (
     Job("close_day", _("日结：封存已过的账日"), time(0, 10)),
+    Job("backup", _("备份：整库加密备份"), time(1, 0)),
     Job("reconcile", _("对账：比对卡与库，平账、冻结、立案"), time(2, 0)),
     Job("verify", _("核验：检查账目的全部约束"), time(3, 0)),
-    Job("forget_lost_found", _("清理：失卡招领到期的文字"), time(3, 30), needed=False),
-    Job("forget_rosters", _("清理：名册与照片导入的过程数据"), time(3, 40), needed=False),
+    Job("retention", _("清理：按保存期限清除个人资料"), time(3, 30), needed=False),
+    Job(
+        "restore_drill", _("恢复演练：在临时服务器上恢复并核验备份"), every=MONTH, late_after=DRILL_LATE_AFTER
+    ),
     Job("sync_hotlist", _("黑名单：与卡和账户同步"), every=MINUTE, needed=False),
 )
 _KNOWN: Final[Mapping[str, Job]] = {job.name: job for job in JOBS}
@@ -62,7 +69,7 @@ class JobState(StrEnum):
     GOOD = "good"
     RUNNING = "running"
     LATE = "late"
-    """It has not come to a good end for ``LATE_AFTER``."""
+    """It has not come to a good end for so long that somebody must hear of it."""
     FAILED = "failed"
     """Its last run failed or died."""
     NEVER = "never"
@@ -117,10 +124,13 @@ def jobs(*, now: datetime) -> list[JobRow]:
 
 
 def late_jobs(*, now: datetime) -> list[Job]:
-    """The needed jobs that have not come to a good end for more than a day. One statement."""
+    """The needed jobs that have not come to a good end for too long. One statement."""
     needed = [job for job in JOBS if job.needed]
     lately = JobRun.objects.filter(
-        job__in=[job.name for job in needed], result=RunResult.OK, ended_at__gte=now - LATE_AFTER
+        Q.create(
+            [Q(job=job.name, result=RunResult.OK, ended_at__gte=now - job.late_after) for job in needed],
+            connector=Q.OR,
+        )
     )
     here = set(lately.order_by().values_list("job", flat=True).distinct())
     return [job for job in needed if job.name not in here]
@@ -143,8 +153,8 @@ def _good_ends() -> dict[str, datetime]:
     return dict(found.annotate(Max("ended_at")))
 
 
-def _is_late(good_at: datetime | None, now: datetime) -> bool:
-    return good_at is None or now - good_at > LATE_AFTER
+def _is_late(job: Job, good_at: datetime | None, now: datetime) -> bool:
+    return good_at is None or now - good_at > job.late_after
 
 
 def _died(unfinished: Sequence[JobRun]) -> frozenset[int]:
@@ -171,7 +181,7 @@ def _state(job: Job, last: RunRow | None, good_at: datetime | None, now: datetim
         return JobState.FAILED
     if last.ended_at is None:
         return JobState.RUNNING
-    return JobState.LATE if job.needed and _is_late(good_at, now) else JobState.GOOD
+    return JobState.LATE if job.needed and _is_late(job, good_at, now) else JobState.GOOD
 
 
 def _run_row(row: JobRun, died: frozenset[int]) -> RunRow:
