@@ -45,6 +45,8 @@ class Binding(models.Model):
     bound_place_en = models.TextField(default="", db_default="", blank=True)
     confirmed_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)
+    """When the number was forgotten: index, seal and digits are empty since."""
 
     class Meta:
         verbose_name = _("银行卡签约")
@@ -53,7 +55,19 @@ class Binding(models.Model):
             models.CheckConstraint(name="binding_state_known", condition=Q(state__in=BindingState.values)),
             models.CheckConstraint(
                 name="binding_digits",
-                condition=Q(first_four__regex=r"^[0-9]{4}$") & Q(last_four__regex=r"^[0-9]{4}$"),
+                condition=Q(
+                    erased_at__isnull=True,
+                    first_four__regex=r"^[0-9]{4}$",
+                    last_four__regex=r"^[0-9]{4}$",
+                )
+                | Q(
+                    erased_at__isnull=False,
+                    state=BindingState.ENDED,
+                    first_four="",
+                    last_four="",
+                    number_sealed=b"",
+                    number_index=b"",
+                ),
             ),
             models.CheckConstraint(
                 name="binding_times",

@@ -7,6 +7,7 @@ it, whoever comes at the same moment. The account row is locked first, as for ev
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -132,6 +133,14 @@ def unbind(account_id: int, *, key: uuid.UUID, door: AtCounter, now: datetime) -
 def bank_card_of(binding: Binding, secrets: Secrets) -> str:
     """The whole number, for a message to the bank; never for a screen."""
     return unseal(bytes(binding.number_sealed), _place(binding.uid), secrets)
+
+
+def forget(account_ids: Collection[int], *, now: datetime) -> int:
+    """Forget the bank cards of accounts whose holder is being erased; bindings that have not ended are left alone."""
+    ended = Binding.objects.filter(
+        account_id__in=account_ids, state=BindingState.ENDED, erased_at__isnull=True
+    )
+    return ended.update(number_sealed=b"", number_index=b"", first_four="", last_four="", erased_at=now)
 
 
 def index_of(number: str, secrets: Secrets) -> bytes:
