@@ -1,8 +1,9 @@
-"""The till program in one process with the server, at any moment of the past: the demo campus lives its week so."""
+"""Tills and the desk's program in one process with the server, at any moment of the past: so the demo campus lives."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.test.client import Client as Browser
@@ -13,17 +14,21 @@ from purse.policy import Policy
 from terminals.api import wiring as door
 from terminals.device import config as configuration
 from terminals.device.clock import Clock
+from terminals.device.config import Config
+from terminals.device.desk import DeskParts, DeskStation
 from terminals.device.line import Wire
 from terminals.device.reader.sim import SimReader
 from terminals.device.station import Parts
 from terminals.device.store import Store
 from terminals.device.tapped import Order, Tapped
 from terminals.messages.signing import RESPONSE_HEADER
-from terminals.models import Terminal
-from terminals.services import enrolment
+from terminals.models import JobState, Terminal
+from terminals.services import enrolment, jobs
 
 HOST = "127.0.0.1"
 ACTOR = Actor.system("seed_demo")
+TURNS = 10
+"""A card job that goes well takes one or two turns of the desk's program."""
 
 
 class Past:
@@ -69,13 +74,7 @@ class PastTill:
 
     def __init__(self, terminal: Terminal, folder: Path, cards: Path, past: Past) -> None:
         path = folder / f"till-{terminal.pk}.json"
-        code = enrolment.issue_code(terminal.pk, actor=ACTOR, now=past.moment).code
-        enrolled = enrolment.enrol(
-            code, source="seed_demo", keyring=door.keyring(), policy=Policy(), now=past.moment
-        )
-        door.registry().forget()
-        configuration.save(path, enrolled)
-        config = configuration.load(path)
+        config = _enrolled(terminal, path, past)
         journal = configuration.journal_path(path, config)
         self.path = path
         self._parts = Parts.assemble(config, f"http://{HOST}", lambda: Store(journal), past.clock(), Inside())
@@ -111,3 +110,50 @@ class PastTill:
         tapped = sales.balance(link) if order is None else sales.buy(link, order)
         self._reader.lift()
         return tapped
+
+
+class PastDesk:
+    """The desk's program beside its reader in the past, moved turn by turn; ``path`` keeps its configuration.
+
+    The program that is started later goes on with the same configuration and journal.
+    """
+
+    def __init__(self, terminal: Terminal, path: Path, cards: Path, past: Past) -> None:
+        config = configuration.load(path) if path.exists() else _enrolled(terminal, path, past)
+        journal = configuration.journal_path(path, config)
+        parts = DeskParts.assemble(config, f"http://{HOST}", lambda: Store(journal), past.clock(), Inside())
+        self.id = terminal.pk
+        self._past = past
+        self._reader = SimReader(cards)
+        self._station = DeskStation(config, parts, self._reader)
+
+    def do(self, job_id: uuid.UUID, card: str) -> None:
+        """Put a card on the reader and do the job that was ordered. Raises ``RuntimeError`` if it is not done."""
+        self._reader.place(card)
+        for _ in range(TURNS):
+            if jobs.job_state(job_id, now=self._past.moment).over:
+                break
+            self._turn()
+        self._reader.lift()
+        ended = jobs.job_state(job_id, now=self._past.moment)
+        if ended.state is not JobState.DONE:
+            raise RuntimeError(f"card {card}: {ended.state} {ended.trouble}{ended.refusal}")
+
+    def close(self) -> None:
+        """Switch it off."""
+        self._station.stop()
+
+    def _turn(self) -> None:
+        self._past.go_to(self._past.moment + timedelta(seconds=2))
+        self._station.round()
+
+
+def _enrolled(terminal: Terminal, path: Path, past: Past) -> Config:
+    """Give a machine its keys by a one-time code, as an administrator would."""
+    code = enrolment.issue_code(terminal.pk, actor=ACTOR, now=past.moment).code
+    enrolled = enrolment.enrol(
+        code, source="seed_demo", keyring=door.keyring(), policy=Policy(), now=past.moment
+    )
+    door.registry().forget()
+    configuration.save(path, enrolled)
+    return configuration.load(path)

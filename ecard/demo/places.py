@@ -38,6 +38,7 @@ SHOPS = (
     Shop("laoshan", "示范文印店", "Demo Print Shop", MerchantCategory.PRINT, 1, (10, 60, 600)),
 )
 DESK_NAME = "崂山卡务中心1号柜"
+DESK_NAME_EN = "Laoshan card center, desk 1"
 SILENT_DAYS = {2: 3, 5: 6}
 """Which tills (by position) have not been heard of for how many days."""
 
@@ -51,7 +52,7 @@ def make_places(now: datetime) -> list[Terminal]:
     ]
     desk = Terminal.objects.create(
         name_zh=DESK_NAME,
-        name_en="Laoshan card center, desk 1",
+        name_en=DESK_NAME_EN,
         kind=TerminalKind.DESK,
         campus=Campus.objects.get(code=CAMPUSES[0][0]),
         place="图书馆区B楼",

@@ -7,11 +7,15 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Count
 from django.utils import timezone
 
-from accounts import wiring
+from accounts import batches, wiring
 from accounts.checks.idnumber import default_pin
-from accounts.models import Account, Card, CardLife
+from accounts.models import Account, Card, CardLife, PhotoItem, Request, RosterFile, RosterRow
+from banking.models import Binding
+from ecard.demo.cash import SHORT_FEN
+from ecard.demo.counters import live_at_the_counters
 from ecard.demo.drift import (
     CAME_BACK,
     COPIED,
@@ -23,15 +27,16 @@ from ecard.demo.drift import (
     TAMPERED,
     THREE_DAYS,
 )
+from ecard.demo.roster import FRESHMEN, HANDED, WRITTEN
 from ecard.demo.seed import story_person
 from ecard.demo.story import INITIAL_PIN, STILL_INITIAL, STORIES
 from purse.policy import Policy
 from reconciliation import selectors
-from reconciliation.models import CaseState, Mismatch, ReconcileRun
+from reconciliation.models import CaseState, Dispute, DisputeState, Mismatch, ReconcileRun
 from reconciliation.services.verify import verify
 from terminals.device.reader.model import ClassicCard
 from terminals.device.reader.sim import SimReader
-from transactions.models import Entry, EntryKind
+from transactions.models import Entry, EntryKind, Receipt, Shift
 
 
 def numbers(mismatch):
@@ -67,6 +72,7 @@ def test_the_week_of_drift_leaves_something_on_every_screen(tmp_path):
     assert [(terminal.silent_days, terminal.red) for terminal in silent] == [(6, True), (3, False)]
     assert ReconcileRun.objects.filter(finished_at__isnull=False).count() == 4
     _the_wallet_is_whole(wallet)
+    _the_counters_have_been_open(tmp_path, wallet)
     assert logging.getLogger("ecard.terminals").level == logging.NOTSET
 
 
@@ -95,6 +101,28 @@ def _the_wallet_is_whole(wallet):
     assert not wallet.with_name("wallet.part").exists()
     for name in (str(LATE), f"{COPIED}-copy"):
         ClassicCard.from_json((wallet / f"{name}.json").read_text())
+
+
+def _the_counters_have_been_open(folder, wallet):
+    """Roster, cards, cash, bank cards, disputes and requests went through the services: every promise still holds."""
+    now = timezone.now()
+    for _twice in range(2):
+        live_at_the_counters(now, wallet=wallet, desk_config=folder / "desk.json")
+
+    assert verify(policy=Policy()).broken == []
+    assert {state for (state,) in RosterFile.objects.values_list("state")} == {"applied", "ready"}
+    assert RosterRow.objects.filter(verdict="rejected").count() == 3
+    assert PhotoItem.objects.filter(verdict="rejected").count() == 2
+    batch = batches.newest_batches(None)[0]
+    assert (batch.total, batch.written, batch.handed) == (FRESHMEN, WRITTEN, HANDED)
+    assert set(Binding.objects.values_list("state", flat=True)) == {"confirmed", "pending"}
+    shift = Shift.objects.get()
+    assert (shift.difference_fen, shift.accepted_at) == (-SHORT_FEN, None)
+    assert sorted(Receipt.objects.values_list("kind").annotate(Count("id"))) == [("fee", 3), ("top_up", 3)]
+    assert set(Dispute.objects.values_list("state", flat=True)) == set(DisputeState)
+    assert Request.objects.filter(ruling=None).count() == 2
+    for number in Account.objects.filter(cards__life="issued").values_list("number", flat=True)[:WRITTEN]:
+        ClassicCard.from_json((wallet / f"{number}.json").read_text())
 
 
 def test_the_clock_of_a_real_installation_is_not_turned(settings):

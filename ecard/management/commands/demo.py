@@ -15,8 +15,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import wiring
 from accounts.models import Account
-from ecard.demo import care, cash, staff
 from ecard.demo import once as story
+from ecard.demo import staff
+from ecard.demo.counters import live_at_the_counters
 from ecard.demo.stage import NotReady, Stage, free_port
 from ecard.demo.story import INITIAL_PIN, QUERY_PIN, STILL_INITIAL, STORIES
 
@@ -73,9 +74,8 @@ class Command(BaseCommand):
         else:
             out = StringIO() if quiet else self.stdout
             call_command("seed_demo", "--size", "small", "--wallet", str(stage.cards), stdout=out)
-        staff.make_staff()
-        cash.make_cash(now=wiring.now())
-        care.make_care(wiring.now())
+        stage.folder.mkdir(parents=True, exist_ok=True)
+        live_at_the_counters(wiring.now(), wallet=stage.cards, desk_config=stage.desk_config)
 
     def _say_what_to_try(self, stage: Stage, *, desk: bool) -> None:
         self.stdout.write("\n校园卡演示已就绪（Ctrl-C 结束）\n")
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"  对账台   {stage.url}/counter/cases/   用户 {'、'.join(name for name, _, _ in staff.STAFF[1:])}"
         )
-        self.stdout.write(f"  收银     {stage.url}/counter/cash/   用户 {cash.CASHIER}；顾客屏从收银页打开")
+        self.stdout.write(f"  收银     {stage.url}/counter/cash/   用户 {staff.CASHIER}；顾客屏从收银页打开")
         self.stdout.write(
             f"  后台     {stage.url}/admin/   用户 admin；密码都是 {staff.PASSWORD}"
             f" 动态码 {staff.present_code()}（./ecardctl manage demo_code 看新的）\n"
