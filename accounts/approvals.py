@@ -86,8 +86,16 @@ def waiting_count(viewer: Officer, *, now: datetime) -> int:
     if viewer.role not in (OperatorRole.SUPERVISOR, OperatorRole.ADMIN):
         return found.filter(maker_id=viewer.id, ruling__isnull=False).count()
     chief = Q() if viewer.campus_id is None else ~Q(needs=RequestNeeds.CHIEF)
-    to_rule = Q(ruling__isnull=True) & ~Q(maker_id=viewer.id) & ~Q(operator_id=viewer.id) & chief
+    to_rule = (
+        Q(ruling__isnull=True) & ~_of_oneself("maker", viewer) & ~_of_oneself("operator", viewer) & chief
+    )
     return found.filter(to_rule | Q(maker_id=viewer.id, ruling__isnull=False)).count()
+
+
+def _of_oneself(role: str, viewer: Officer) -> Q:
+    """Whether that member of staff is the viewer himself, under whatever name he signs in."""
+    same = Q(**{f"{role}_id": viewer.id})
+    return same if viewer.holder_id is None else same | Q(**{f"{role}__holder_id": viewer.holder_id})
 
 
 def recent(viewer: Officer, *, now: datetime, newest: int = 20) -> tuple[RequestRow, ...]:

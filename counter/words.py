@@ -27,6 +27,7 @@ OBSTACLES: dict[Obstacle, Words] = {
     Obstacle.WAITING: _("该账户有一项处理尚未完成，请先处理它"),
     Obstacle.CHANGED: _("卡、库或流水已变化，请重新核对"),
     Obstacle.WITHDRAWN: _("提出人已撤回"),
+    Obstacle.CHECKER_GONE: _("同意的人已停用或调岗，这次同意作废，请重新提出"),
     Obstacle.NO_REASON: _("请写明理由"),
     Obstacle.NO_CARD: _("该账户没有在用的卡"),
     Obstacle.NOTHING_TO_DO: _("卡库一致，无需修正"),

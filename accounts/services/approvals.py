@@ -16,12 +16,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.actors import Actor, Channel
 from accounts.kinds import OperatorRole
 from accounts.models import (
     Account,
+    Operator,
     Request,
     RequestNeeds,
     RequestResult,
@@ -29,7 +30,7 @@ from accounts.models import (
     RequestVerdict,
 )
 from accounts.services import audit, rows
-from accounts.services.operators import Hand, NoSuchOperator, Officer, officer
+from accounts.services.operators import Hand, NoSuchOperator, Officer, officer, officer_of
 from purse.policy import Policy
 
 LIFETIME: Final = timedelta(days=7)
@@ -66,6 +67,8 @@ class Why(StrEnum):
     USED = "used"
     KEY_REUSED = "key_reused"
     WITHDRAWN = "withdrawn"
+    CHECKER_GONE = "checker_gone"
+    """Whoever agreed was let out or moved since: his word holds no longer than his post (P5)."""
 
 
 class NotApproved(Exception):
@@ -212,21 +215,25 @@ def withdraw(request_id: int, *, hand: Hand, now: datetime) -> Request:
 def use(request_id: int, *, kind: str, content: Mapping[str, Any], actor: Actor, now: datetime) -> Request:
     """Take the agreement for what is posted in this very transaction. Once; a second time raises.
 
-    ``content``: what the caller is about to post, worked out anew. Raises ``NotApproved`` and ``RuntimeError`` outside
-    a transaction.
+    ``content``: what the caller is about to post, worked out anew. Whoever agreed must still be entitled to. Raises
+    ``NotApproved`` and ``RuntimeError`` outside a transaction.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("an agreement is used inside the transaction of the deed")
     _lock(f"request {request_id}")
-    request = Request.objects.filter(pk=request_id, kind=kind).first()
+    request = _with_people().filter(pk=request_id, kind=kind).first()
     if request is None:
         raise NotApproved(Why.NOT_AGREED)
     if request.operator_id is not None and request.operator_id == _operator_id(actor):
         raise NotApproved(Why.ABOUT_ONESELF)
     if RequestResult.objects.filter(request=request).exists():
         raise NotApproved(Why.USED)
-    if not RequestRuling.objects.filter(request=request, verdict=RequestVerdict.AGREED).exists():
+    ruling = RequestRuling.objects.filter(request=request, verdict=RequestVerdict.AGREED)
+    agreed = ruling.select_related("checker__campus").first()
+    if agreed is None:
         raise NotApproved(Why.NOT_AGREED)
+    if not agreed.checker.is_active or obstacle(request, officer_of(agreed.checker)) is not None:
+        raise NotApproved(Why.CHECKER_GONE)
     if now >= request.expires_at:
         raise NotApproved(Why.EXPIRED)
     if digest_of(content) != bytes(request.content_hash):
@@ -267,7 +274,7 @@ def _officer(hand: Hand) -> Officer:
 def _checked(request_id: int, hand: Hand) -> tuple[Request, Officer]:
     """The request and who rules on it, if he may: role, campus, level, another person than all it is about."""
     _lock(f"request {request_id}")
-    request = Request.objects.select_related("account").get(pk=request_id)
+    request = _with_people().get(pk=request_id)
     checker = _officer(hand)
     problem = obstacle(request, checker)
     if problem is not None:
@@ -275,14 +282,19 @@ def _checked(request_id: int, hand: Hand) -> tuple[Request, Officer]:
     return request, checker
 
 
+def _with_people() -> QuerySet[Request]:
+    """Requests with everybody who may be the same person as whoever rules on them."""
+    return Request.objects.select_related("account", "operator", "maker")
+
+
 def obstacle(request: Request, checker: Officer) -> Why | None:
     """Why this person may not rule on this request, whatever its state; None if he may."""
     needs = RequestNeeds(request.needs)
     if checker.role not in CHECKERS[needs]:
         return Why.NOT_ENTITLED
-    if request.maker_id == checker.id:
+    if checker.is_person(request.maker_id, request.maker.holder_id):
         return Why.SAME_PERSON
-    if request.operator_id == checker.id:
+    if request.operator is not None and checker.is_person(request.operator_id, request.operator.holder_id):
         return Why.ABOUT_ONESELF
     holder_id = request.account.holder_id if request.account else None
     if holder_id is not None and holder_id == checker.holder_id:
@@ -295,7 +307,8 @@ def obstacle(request: Request, checker: Officer) -> Why | None:
 
 
 def _refuse_oneself(maker: Officer, account: Account | None, operator_id: int | None) -> None:
-    if operator_id == maker.id:
+    about = Operator.objects.filter(pk=operator_id).first() if operator_id is not None else None
+    if about is not None and maker.is_person(about.pk, about.holder_id):
         raise NotApproved(Why.ABOUT_ONESELF)
     if account is not None and account.holder_id == maker.holder_id:
         raise NotApproved(Why.OWN_ACCOUNT)

@@ -38,6 +38,10 @@ class Officer:
         """Whether the own campus, or all, include this one (P3)."""
         return self.campus_id in (None, campus_id)
 
+    def is_person(self, operator_id: int | None, holder_id: int | None) -> bool:
+        """Whether that operator is this person: the same name, or another one that signs in for the same holder."""
+        return operator_id == self.id or (holder_id is not None and holder_id == self.holder_id)
+
 
 @dataclass(frozen=True, slots=True)
 class NewOperator:

@@ -266,14 +266,14 @@ def _admin(operator_id: int, hand: Hand, *, now: datetime, policy: Policy) -> Of
     Locks both rows in the order of their ids, so that two who turn against each other do not wait for ever.
     """
     both = Operator.objects.filter(pk__in=(operator_id, hand.operator_id))
-    list(both.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+    people = list(both.select_for_update(of=("self",)).order_by("pk").values_list("pk", "holder_id"))
     try:
         acting = officer(hand.operator_id)
     except NoSuchOperator:
         raise NotStaffed(Problem.NOT_ENTITLED) from None
     if acting.role is not OperatorRole.ADMIN:
         raise NotStaffed(Problem.NOT_ENTITLED)
-    if acting.id == operator_id:
+    if any(acting.is_person(*each) for each in people if each[0] == operator_id):
         raise NotStaffed(Problem.ONESELF)
     if not hand.is_fresh(now=now, policy=policy):
         raise NotStaffed(Problem.CODE_TOO_OLD)

@@ -35,4 +35,5 @@ WHY: dict[Why, Words] = {
     Why.USED: _("已办理过，不能再用"),
     Why.KEY_REUSED: _("页面已用过，请刷新后再试"),
     Why.WITHDRAWN: _("提出人已撤回"),
+    Why.CHECKER_GONE: _("同意的人已停用或调岗，这次同意作废；请提出人撤回后重新提出"),
 }

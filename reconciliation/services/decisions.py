@@ -22,7 +22,7 @@ from accounts.actors import Actor, Channel
 from accounts.kinds import OperatorRole
 from accounts.models import Account
 from accounts.services import audit, rows
-from accounts.services.operators import Hand, NoSuchOperator, Officer, officer
+from accounts.services.operators import Hand, NoSuchOperator, Officer, officer, officer_of
 from purse.policy import Policy
 from reconciliation import comparison
 from reconciliation.mismatch import diagnose
@@ -144,8 +144,6 @@ def approve(
     decision, case = _decision(decision_id)
     checker = _checker(hand, case, decision)
     _require_code(hand, now=now, policy=policy)
-    if decision.maker_id == checker.id:
-        raise Refused(Obstacle.SAME_PERSON)
     if decision.needs == Needs.CHIEF and checker.campus_id is not None:
         raise Refused(Obstacle.NOT_CHIEF)
     ruling = Ruling.objects.filter(decision=decision).first()
@@ -180,11 +178,14 @@ def carry_out_approved(
         return decision
     acting = entitled(hand, case, MAKERS)
     _require_code(hand, now=now, policy=policy)
-    if not Ruling.objects.filter(decision=decision, verdict=Verdict.APPROVED).exists():
+    ruling = Ruling.objects.filter(decision=decision, verdict=Verdict.APPROVED)
+    approved = ruling.select_related("decision", "checker__campus").first()
+    if approved is None:
         raise Refused(Obstacle.NOT_OPEN)
-    plan = _made_again(decision)
-    if plan is None:
-        _end(decision, acting, Obstacle.CHANGED, actor=_actor(acting, hand), now=now)
+    plan, holds = _made_again(decision), _still_holds(approved)
+    if plan is None or not holds:
+        why = Obstacle.CHANGED if holds else Obstacle.CHECKER_GONE
+        _end(decision, acting, why, actor=_actor(acting, hand), now=now)
         return decision
     _do(decision, plan, acting, hand, desk_id, now=now, policy=policy)
     return decision
@@ -195,8 +196,6 @@ def refuse(decision_id: int, reason: str, *, hand: Hand, now: datetime) -> Decis
     """Send it back as the second person, with a reason. Raises ``Refused``."""
     decision, case = _decision(decision_id)
     checker = _checker(hand, case, decision)
-    if decision.maker_id == checker.id:
-        raise Refused(Obstacle.SAME_PERSON)
     if not reason.strip():
         raise Refused(Obstacle.NO_REASON)
     _require_unfinished(decision)
@@ -237,7 +236,7 @@ def _locked(case_id: int) -> Case:
 
 
 def _decision(decision_id: int) -> tuple[Decision, Case]:
-    decision = Decision.objects.get(pk=decision_id)
+    decision = Decision.objects.select_related("maker").get(pk=decision_id)
     return decision, _locked(decision.case_id)
 
 
@@ -259,7 +258,15 @@ def _checker(hand: Hand, case: Case, decision: Decision) -> Officer:
     checker = entitled(hand, case, CHECKERS)
     if not checker.serves(decision.campus_id):
         raise Refused(Obstacle.OTHER_CAMPUS)
+    if checker.is_person(decision.maker_id, decision.maker.holder_id):
+        raise Refused(Obstacle.SAME_PERSON)
     return checker
+
+
+def _still_holds(ruling: Ruling) -> bool:
+    """Whether whoever approved may still approve it: a signature holds no longer than the post (P5)."""
+    decision, checker = ruling.decision, ruling.checker
+    return checker.is_active and checker.role in CHECKERS and officer_of(checker).serves(decision.campus_id)
 
 
 def _require_code(hand: Hand, *, now: datetime, policy: Policy) -> None:

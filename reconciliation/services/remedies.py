@@ -39,6 +39,8 @@ class Obstacle(StrEnum):
     CHANGED = "changed"
     """Card, book or items are not what was shown when it was decided."""
     WITHDRAWN = "withdrawn"
+    CHECKER_GONE = "checker_gone"
+    """Whoever approved was let out or moved since."""
     NO_REASON = "no_reason"
     NO_CARD = "no_card"
     NOTHING_TO_DO = "nothing_to_do"

@@ -19,7 +19,7 @@ from accounts.services.approvals import Ask, NotApproved, Why
 from accounts.services.operators import officer
 from purse.policy import Policy
 from tests import faults
-from tests.reconciliation.books import NOW, Book
+from tests.reconciliation.books import NOW, Book, campus
 from tests.reconciliation.desk import hand, operator
 
 POLICY = Policy()
@@ -136,6 +136,44 @@ class TestTwoPeople:
     def test_agreed_on_another_page_than_the_one_shown(self, li, wu):
         request = ask(li)
         assert refused(lambda: agree(request, wu, digest=b"x" * 32)) is Why.CHANGED
+
+    def test_one_person_with_two_names_is_one_person(self, db):
+        """E7: whoever signs in as cashier and as supervisor still has only one pair of eyes."""
+        holder = Book.open().account.holder
+        cashier, supervisor = (
+            operator("li.1", CASHIER, holder=holder),
+            operator("li.2", SUPERVISOR, holder=holder),
+        )
+        request = ask(cashier)
+        assert refused(lambda: agree(request, supervisor)) is Why.SAME_PERSON
+        assert (
+            refused(lambda: approvals.refuse(request.pk, "不", hand=hand(supervisor), now=NOW))
+            is Why.SAME_PERSON
+        )
+        assert refused(lambda: ask(cashier, operator_id=supervisor.pk)) is Why.ABOUT_ONESELF
+        about = ask(operator("feng", CLERK), operator_id=cashier.pk)
+        assert refused(lambda: agree(about, supervisor)) is Why.ABOUT_ONESELF
+        assert reads.waiting_count(officer(supervisor.pk), now=NOW) == 0
+
+    @pytest.mark.parametrize(
+        "change", [{"is_active": False}, {"role": CLERK}, {"campus": None}, {"campus": "yushan"}], ids=str
+    )
+    def test_an_agreement_ends_with_the_right_to_give_it(self, li, wu, change):
+        """P5: whoever is let out or moved does not go on signing through what he signed before."""
+        request = ask(li)
+        agree(request, wu)
+        place = (
+            {"campus": campus(change["campus"]) if change["campus"] else None} if "campus" in change else {}
+        )
+        Operator.objects.filter(pk=wu.pk).update(**(change | place))
+        if change == {"campus": None}:  # answers for every campus now, this one too
+            use(request, li)
+            return
+        assert refused(lambda: use(request, li)) is Why.CHECKER_GONE
+        TestTheDatabaseAgrees.breaks(
+            "request_result_of_entitled", lambda: TestTheDatabaseAgrees.end(request, li)
+        )
+        approvals.withdraw(request.pk, hand=hand(li), now=NOW)
 
     def test_the_same_form_twice_asks_once(self, li, wu):
         key = uuid.uuid4()
@@ -288,10 +326,12 @@ class TestTheDatabaseAgrees:
             ("other", "request_ruling_by_entitled"),
             ("gone", "request_ruling_by_entitled"),
             ("own", "request_ruling_not_about_oneself"),
+            ("twin", "request_ruling_by_another"),
         ],
     )
     def test_no_agreement_by(self, li, who, rule):
-        account = Book.open(100_00).account
+        account, twin = Book.open(100_00).account, Book.open().account.holder
+        Operator.objects.filter(pk=li.pk).update(holder=twin)
         request = ask(li, account=account)
         person = {
             "maker": lambda: li,
@@ -299,6 +339,7 @@ class TestTheDatabaseAgrees:
             "other": lambda: operator("other", SUPERVISOR, "yushan"),
             "gone": lambda: operator("gone", SUPERVISOR),
             "own": lambda: operator("own", SUPERVISOR, holder=account.holder),
+            "twin": lambda: operator("twin", SUPERVISOR, holder=twin),
         }[who]()
         if who == "gone":
             Operator.objects.filter(pk=person.pk).update(is_active=False)

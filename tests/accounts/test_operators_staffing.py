@@ -249,13 +249,22 @@ class TestTakingRights:
         with pytest.raises(DatabaseError), transaction.atomic():
             Operator.objects.filter(pk=an.pk).update(role=CLERK)
 
-    def test_a_move_of_the_last_administrator_is_refused_in_words(self, an, bo):
+    def test_whoever_agreed_and_is_no_administrator_any_more_leaves_the_last_one(self, an, bo):
         campus("laoshan")
         cai = operator("cai", ADMIN, None)
         request = move(an, bo, Post(CLERK, "laoshan"))
         agree(request, cai)
         Operator.objects.filter(pk__in=(an.pk, cai.pk)).update(role=CLERK)
-        assert why_not(lambda: carry_out(request, an)) is Problem.LAST_ADMIN
+        assert why_not(lambda: carry_out(request, an)) is Why.CHECKER_GONE
+
+    def test_nobody_serves_the_other_name_that_he_signs_in_with(self, bo):
+        """Else an administrator who is a supervisor too hands himself the second pair of eyes."""
+        holder = Book.open().account.holder
+        an, other = operator("an", ADMIN, None, holder), operator("an.2", SUPERVISOR, holder=holder)
+        for deed in (give_password, give_authenticator, disable):
+            assert why_not(lambda deed=deed: deed(an, other)) is Problem.ONESELF
+        assert why_not(lambda: move(an, other, Post(CLERK, "laoshan"))) is Why.ABOUT_ONESELF
+        assert give_password(bo, other)
 
     def test_ending_sessions_lets_sign_in_again(self, an, wang):
         keys = [sign_in(wang), sign_in(wang)]

@@ -77,6 +77,38 @@ class TestTwoPeople:
     def test_not_the_same_person(self, waiting, li):
         assert refused(lambda: approve(waiting[1], li)) is Obstacle.SAME_PERSON
 
+    def test_not_the_same_person_under_another_name(self, waiting, li):
+        """E7: whoever signs in as two supervisors still has only one pair of eyes."""
+        _, decision = waiting
+        twin = operator("li.2", SUPERVISOR, holder=Book.open().account.holder)
+        Operator.objects.filter(pk=li.pk).update(holder=twin.holder)
+
+        assert refused(lambda: approve(decision, twin)) is Obstacle.SAME_PERSON
+        assert refused(lambda: decisions.refuse(decision.pk, "不", hand=hand(twin), now=NOW)) is (
+            Obstacle.SAME_PERSON
+        )
+        told = {"verdict": "approved", "content_hash": decision.content_hash, "ruled_at": NOW}
+        with pytest.raises(IntegrityError, match="ruling_by_another_person"), transaction.atomic():
+            Ruling.objects.create(decision=decision, checker=twin, **told)
+
+    @pytest.mark.parametrize("change", [{"is_active": False}, {"role": CLERK}, {"campus": "yushan"}], ids=str)
+    def test_an_approval_ends_with_the_right_to_give_it(self, li, wu, change):
+        """P5: what still waits for its card is not done on the word of somebody who was let out or moved."""
+        book = Book.open(100_00)
+        book.pay(60_00, torn=True)
+        decision = Form(open_case(book, "TORN"), "set_to_book").send(li)
+        approve(decision, wu)
+        moved = {"campus": campus("yushan")} if "campus" in change else change
+        Operator.objects.filter(pk=wu.pk).update(**moved)
+
+        with pytest.raises(IntegrityError, match="by somebody who may not any more"), transaction.atomic():
+            DecisionResult.objects.create(decision=decision, done=True, numbers={}, by=li, at=NOW)
+        decisions.carry_out_approved(decision.pk, hand=hand(li), now=NOW, policy=POLICY)
+
+        decision.refresh_from_db()
+        assert (decision.result.done, decision.result.why) == (False, "checker_gone")
+        assert not CardJob.objects.exists()
+
     def test_the_same_form_twice_is_one_approval(self, waiting, wu):
         approve(waiting[1], wu)
         approve(waiting[1], wu)

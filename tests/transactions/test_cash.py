@@ -214,13 +214,20 @@ def test_the_supervisor_signs_and_nobody_signs_for_himself():
     )
 
 
-def test_the_database_knows_that_nobody_accepts_his_own_shift():
-    till = Till()
+def test_nobody_accepts_his_own_shift_under_whatever_name():
+    holder = make_person(0).account.holder
+    till, himself = Till(holder=holder), person_of(OperatorRole.SUPERVISOR, holder=holder)
     till.close()
 
-    assert "shift_accepted_by_another" in refused_by_the_database(
-        lambda: Shift.objects.filter(pk=till.shift.pk).update(accepted_by=till.operator, accepted_at=NOON)
-    )
+    refusal = why_not(shifts.accept_shift, till.shift.pk, officer=officer_of(himself), by=by(himself))
+
+    assert refusal == "same_person"
+    for name in (till.operator, himself):
+        assert "shift_accepted_by_another" in refused_by_the_database(
+            lambda name=name: Shift.objects.filter(pk=till.shift.pk).update(
+                accepted_by=name, accepted_at=NOON
+            )
+        )
 
 
 def test_a_supervisor_of_another_campus_does_not_see_the_shift():

@@ -197,13 +197,13 @@ def accept_shift(shift_id: int, *, officer: Officer, by: By) -> Shift:
 
     Raises ``ShiftRefused`` (NOT_ENTITLED, NO_SHIFT, SAME_PERSON, NOT_CLOSED, ACCEPTED).
     """
-    rows = Shift.objects.select_for_update(of=("self",)).select_related("drawer")
+    rows = Shift.objects.select_for_update(of=("self",)).select_related("drawer", "officer")
     shift = rows.filter(pk=shift_id).first()
     if shift is None or not officer.serves(shift.drawer.campus_id):
         raise ShiftRefused(Why.NO_SHIFT)
     if officer.role != OperatorRole.SUPERVISOR:
         raise ShiftRefused(Why.NOT_ENTITLED)
-    if shift.officer_id == officer.id:
+    if officer.is_person(shift.officer_id, shift.officer.holder_id):
         raise ShiftRefused(Why.SAME_PERSON)
     if shift.closed_at is None:
         raise ShiftRefused(Why.NOT_CLOSED)

@@ -51,10 +51,11 @@ def shift(request: StaffRequest, shift_id: int) -> HttpResponse:
     found = _here(request, shift_id)
     person = request.officer
     waits = found.closed_at is not None and found.accepted_at is None
+    own = person.is_person(found.officer_id, found.officer.holder_id)
     context = _figures(found) | {
         "receipts": selectors_cash.latest_receipts(found, limit=200),
         "mine": found.officer_id == person.id,
-        "may_accept": waits and person.role == OperatorRole.SUPERVISOR and found.officer_id != person.id,
+        "may_accept": waits and person.role == OperatorRole.SUPERVISOR and not own,
     }
     return staff_page(request, "counter/cash/shift.html", context)
 
