@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from accounts.models import (
+    AlertGroup,
+    AlertWay,
     ClosingResult,
     ClosingState,
     DeedKind,
+    DeliveryState,
     DocumentKind,
     FoundEventKind,
     FoundHow,
@@ -26,9 +29,12 @@ from accounts.models import (
 )
 
 __all__ = [
+    "AlertGroup",
+    "AlertWay",
     "ClosingResult",
     "ClosingState",
     "DeedKind",
+    "DeliveryState",
     "DocumentKind",
     "FoundEventKind",
     "FoundHow",

@@ -36,10 +36,13 @@ def notices_of(account_id: int, *, before: int | None = None, size: int = 20) ->
     found = Notice.objects.filter(account_id=account_id)
     if before is not None:
         found = found.filter(pk__lt=before)
-    return tuple(
-        NoticeRow(row.pk, NoticeKind(row.kind), row.about, row.facts, row.at, row.read_at is not None)
-        for row in found.order_by("-id")[:size]
-    )
+    return tuple(notice_row(row) for row in found.order_by("-id")[:size])
+
+
+def notice_row(notice: Notice) -> NoticeRow:
+    """One message from its row."""
+    kind = NoticeKind(notice.kind)
+    return NoticeRow(notice.pk, kind, notice.about, notice.facts, notice.at, notice.read_at is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Telling a holder something. The one door for it: whoever adds mail or messages to a phone reads what is told here."""
+"""Telling a holder something. The one door for it: letters by mail or SMS are made of it (``alertqueue``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,17 @@ def tell(account_id: int, message: Message, *, now: datetime) -> None:
     """Leave a message for a holder, inside the transaction of the deed that it tells of."""
     Notice.objects.create(
         account_id=account_id, kind=message.kind, about=message.about, facts=dict(message.facts), at=now
+    )
+
+
+def tell_once(told: Iterable[tuple[int, Message, datetime]]) -> None:
+    """Leave messages, each (account, what, when), of kinds that are told once per cause: once more is nothing new."""
+    Notice.objects.bulk_create(
+        [
+            Notice(account_id=account_id, kind=said.kind, about=said.about, facts=dict(said.facts), at=at)
+            for account_id, said, at in told
+        ],
+        ignore_conflicts=True,
     )
 
 
