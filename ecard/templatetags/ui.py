@@ -6,27 +6,16 @@ from datetime import datetime
 
 from django import template
 from django.templatetags.static import static
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from accounts.actors import Channel
+from accounts.channels import CHANNEL_WORDS
 from purse.money import yuan as plain_yuan
 
 register = template.Library()
-_CHANNELS: dict[str, str | Promise] = {
-    Channel.WEB: gettext_lazy("网站"),
-    Channel.PHONE: gettext_lazy("电话"),
-    Channel.QUERY_KIOSK: gettext_lazy("查询机"),
-    Channel.LOAD_KIOSK: gettext_lazy("圈存机"),
-    Channel.POS: gettext_lazy("消费终端"),
-    Channel.COUNTER: gettext_lazy("管理中心"),
-    Channel.CASHIER: gettext_lazy("充值点"),
-    Channel.SYSTEM: gettext_lazy("系统"),
-}
 
 
 @register.simple_tag
@@ -81,7 +70,7 @@ def day(at: datetime) -> str:
 @register.filter
 def channel_word(channel: str) -> str:
     """The door that somebody came through."""
-    return str(_CHANNELS.get(channel, channel))
+    return str(CHANNEL_WORDS.get(channel, channel))
 
 
 @register.filter
