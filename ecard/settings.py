@@ -121,7 +121,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-MACHINE_PATHS = ("/api/terminal/", "/healthz", "/metrics")
+MACHINE_PATHS = ("/api/", "/healthz", "/metrics")
 """Paths for machines: no session, login, CSRF token, language or redirect concerns them."""
 
 ROOT_URLCONF = "ecard.urls"

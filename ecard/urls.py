@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.healthz, name="healthz"),
     path("metrics", views.metrics, name="metrics"),
     *_room("api/terminal/v1/", "terminals.urls"),
+    *_room("api/v1/", "terminals.identity_urls"),
     *_room("counter/", "counter.urls"),
     *_room("kiosk/", "selfservice.urls"),
     path("i18n/", include("django.conf.urls.i18n")),

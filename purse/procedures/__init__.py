@@ -22,6 +22,7 @@ from purse.procedures.content import (
     slot_write,
     spend_image,
 )
+from purse.procedures.proof import proven_account
 
 __all__ = [
     "CardDamaged",
@@ -42,6 +43,7 @@ __all__ = [
     "load_image",
     "load_sector",
     "offline_state",
+    "proven_account",
     "renewed_ident",
     "ring_image",
     "slot_write",

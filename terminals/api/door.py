@@ -63,11 +63,11 @@ class SignedCall:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The way through Django."""
         authorization = request.headers.get("Authorization", "")
-        return _as_http(self.answer(lambda: read(request), authorization))
+        return as_http(self.answer(lambda: read(request), authorization))
 
     def answer(self, message: Callable[[], signing.Request], authorization: str) -> Answer:
         """Answer a message whatever happens; ``message`` may raise ``ApiError``."""
-        now, envelope = present(), _Envelope()
+        now, envelope = present(), Envelope()
 
         def run() -> bytes:
             asked = message()
@@ -79,12 +79,12 @@ class SignedCall:
             except NotAdmitted:
                 raise heard_before(caller.machine, caller.stamp, now=now) from None
 
-        return _answer(run, envelope, now=now)
+        return answered(run, envelope, now=now)
 
 
 @dataclass(slots=True)
-class _Envelope:
-    """How to sign the answer; empty until the terminal is known."""
+class Envelope:
+    """How to sign the answer; empty until we know who asks."""
 
     keys: TerminalKeys | None = None
     nonce: bytes = b""
@@ -106,20 +106,20 @@ def unsigned(handle: Callable[[dict[str, Any], HttpRequest], dict[str, Any]]) ->
         def run() -> bytes:
             return strictjson.dumps(handle(strictjson.loads(read(request).body), request))
 
-        return _as_http(_answer(run, _Envelope(), now=present()))
+        return as_http(answered(run, Envelope(), now=present()))
 
     return view
 
 
-def read(request: HttpRequest) -> signing.Request:
+def read(request: HttpRequest, method: str = "POST") -> signing.Request:
     """The message as it was sent, if a machine may send such a thing. Forwarded-… headers are never looked at."""
-    if request.method != "POST":
-        raise ApiError(405, "method_not_allowed", "只接受 POST")
+    if request.method != method:
+        raise ApiError(405, "method_not_allowed", f"只接受 {method}")
     try:
         host = request.get_host()
     except DisallowedHost:
         raise ApiError(400, "bad_host", "主机名不正确", field="Host") from None
-    if request.content_type != CONTENT_TYPE:
+    if method == "POST" and request.content_type != CONTENT_TYPE:
         raise ApiError(415, "not_json", "内容类型须为 application/json", field="Content-Type")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise ApiError(415, "encoded", "不接受压缩的内容", field="Content-Encoding")
@@ -131,10 +131,13 @@ def read(request: HttpRequest) -> signing.Request:
         raise malformed("body", "内容不完整") from None
     if len(body) > BODY_MAX:
         raise ApiError(413, "too_large", "内容不得超过 256 KiB", field="body")
-    return signing.Request(request.method, host, request.get_full_path(), body)
+    if method == "GET" and body:
+        raise malformed("body", "GET 不带内容")
+    return signing.Request(method, host, request.get_full_path(), body)
 
 
-def _answer(run: Callable[[], bytes], envelope: _Envelope, *, now: datetime) -> Answer:
+def answered(run: Callable[[], bytes], envelope: Envelope, *, now: datetime) -> Answer:
+    """What ``run`` makes or whatever it raises, signed if ``envelope`` says how by then."""
     try:
         status, body = 200, run()
     except ApiError as error:
@@ -151,10 +154,11 @@ def _answer(run: Callable[[], bytes], envelope: _Envelope, *, now: datetime) -> 
     return Answer(status, body, signature)
 
 
-def _as_http(found: Answer) -> HttpResponse:
+def as_http(found: Answer, method: str = "POST") -> HttpResponse:
+    """The answer as Django sends it, for a call that takes ``method``."""
     answer = HttpResponse(found.body, status=found.status, content_type=CONTENT_TYPE)
     if found.status == 405:
-        answer.headers["Allow"] = "POST"
+        answer.headers["Allow"] = method
     if found.signature is not None:
         answer.headers[signing.RESPONSE_HEADER] = found.signature
     return answer

@@ -31,11 +31,15 @@ NO_RECORD_MAC: Final = "0" * 64
 """``prev_mac`` of the first record of a journal."""
 
 _LABEL = b"ecard/terminal/v1"
+_PARTNER_LABEL = b"ecard/partner/v1"
 _VERSION = b"1"
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
 _AUTHORIZATION = re.compile(
     rf"{SCHEME} terminal={_NUMBER},epoch={_NUMBER},boot={_NUMBER},seq={_NUMBER},at={_NUMBER},"
     r"nonce=([0-9a-f]{32}),mac=([0-9a-f]{64})"
+)
+_PARTNER = re.compile(
+    rf"{SCHEME} key={_NUMBER},epoch={_NUMBER},at={_NUMBER},nonce=([0-9a-f]{{32}}),mac=([0-9a-f]{{64}})"
 )
 _RESPONSE = re.compile(rf"at={_NUMBER},mac=([0-9a-f]{{64}})")
 
@@ -95,6 +99,23 @@ class Stamp:
     nonce: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PartnerStamp:
+    """Which key of another system asks, and when. It may ask from many processes at once, so nothing counts up here:
+    the nonce alone (16 random bytes) makes the question a new one.
+    """
+
+    partner: int
+    epoch: int
+    at_ms: int
+    nonce: bytes
+
+
+def partner_secret(master: bytes, partner: int, epoch: int) -> bytes:
+    """The secret of another system's key, 32 bytes: as ``terminal_secret`` under a label of its own."""
+    return _expand(master, _PARTNER_LABEL + partner.to_bytes(4, "big") + epoch.to_bytes(4, "big"))
+
+
 def terminal_secret(master: bytes, terminal: int, epoch: int) -> bytes:
     """``K_term``, 32 bytes: HKDF-SHA256 (RFC 5869) of the master for this terminal and epoch."""
     return _expand(master, _LABEL + terminal.to_bytes(4, "big") + epoch.to_bytes(4, "big"))
@@ -128,6 +149,29 @@ def parse_authorization(header: str) -> tuple[Stamp, bytes]:
 def verify_request(keys: TerminalKeys, request: Request, stamp: Stamp, mac: bytes) -> None:
     """Check the MAC. Raises ``SignatureError``; clock, replay and rights are for the caller to check."""
     if not hmac.compare_digest(_request_mac(keys, request, stamp), mac):
+        raise SignatureError("the signature does not match")
+
+
+def sign_partner_request(keys: TerminalKeys, request: Request, stamp: PartnerStamp) -> str:
+    """The value of the ``Authorization`` header of another system."""
+    mac = _partner_mac(keys, request, stamp).hex()
+    return f"{SCHEME} key={stamp.partner},epoch={stamp.epoch},at={stamp.at_ms},nonce={stamp.nonce.hex()},mac={mac}"
+
+
+def parse_partner_authorization(header: str) -> tuple[PartnerStamp, bytes]:
+    """The stamp that another system *claims*, and its MAC. Raises ``SignatureError`` for any other form."""
+    found = _PARTNER.fullmatch(header)
+    if found is None:
+        raise SignatureError("no signature of this scheme")
+    partner, epoch, at_ms = (int(number) for number in found.groups()[:3])
+    if partner >= 2**31 or epoch >= 2**31 or at_ms >= 2**53:
+        raise SignatureError("a number is out of range")
+    return PartnerStamp(partner, epoch, at_ms, bytes.fromhex(found[4])), bytes.fromhex(found[5])
+
+
+def verify_partner_request(keys: TerminalKeys, request: Request, stamp: PartnerStamp, mac: bytes) -> None:
+    """Check the MAC. Raises ``SignatureError``; clock, replay and rights are for the caller to check."""
+    if not hmac.compare_digest(_partner_mac(keys, request, stamp), mac):
         raise SignatureError("the signature does not match")
 
 
@@ -228,6 +272,13 @@ def _request_mac(keys: TerminalKeys, request: Request, stamp: Stamp) -> bytes:
     return hmac.digest(
         keys.req, _framed_address(request.method, request.host, request.target) + told, "sha256"
     )
+
+
+def _partner_mac(keys: TerminalKeys, request: Request, stamp: PartnerStamp) -> bytes:
+    numbers = (stamp.partner, stamp.epoch, stamp.at_ms)
+    told = _framed(*[str(number).encode() for number in numbers], stamp.nonce, sha256(request.body).digest())
+    address = _framed(_VERSION, request.method.encode(), request.host.encode(), request.target.encode())
+    return hmac.digest(keys.req, address + told, "sha256")
 
 
 def _response_mac(keys: TerminalKeys, nonce: bytes, status: int, body: bytes, at_ms: int) -> bytes:

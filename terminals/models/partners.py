@@ -1,8 +1,8 @@
 """Other systems of the university that ask who may in: library, gates, doors, PC rooms (R002, R057, A08).
 
-A key belongs to one system and says what it may ask; that is never changed, a different right is a different key. No key
-is stored: like a terminal's it is derived from the master, so whoever reads these tables can ask nothing. Nothing here
-tells who went where: an accepted question leaves a number in a day's count, a refused one its reason for a week.
+A key belongs to one system and says what it may ask; that is never changed, a different right is a different key. No
+key is stored: like a terminal's it is derived from the master, so whoever reads these tables can ask nothing. Nothing
+here tells who went where: an accepted question leaves a number in a day's count, a refused one its reason for a week.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class PartnerDay(models.Model):
 
 
 class PartnerNonce(models.Model):
-    """A question that was heard, so that it is not heard again. Forgotten after ten minutes; says nothing of anybody."""
+    """A question that was heard, so that it is not heard again. Forgotten after ten minutes; tells of nobody."""
 
     partner = models.ForeignKey(Partner, models.PROTECT, related_name="+", db_index=False)
     nonce = models.BinaryField()

@@ -1,4 +1,4 @@
-"""The keys of terminals, derived when needed from the masters of this installation."""
+"""The keys of terminals and of other systems, derived when needed from the masters of this installation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from purse.keys import KeyBundle
-from terminals.messages.signing import TerminalKeys, terminal_secret
+from terminals.messages.signing import TerminalKeys, partner_secret, terminal_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,19 @@ class Keyring:
     def current(self, terminal: int, epoch: int) -> TerminalKeys:
         """The keys as made from the current master."""
         return next(self.candidates(terminal, epoch))
+
+    def partner_secret(self, partner: int, epoch: int) -> bytes:
+        """The secret of another system's new key, shown once."""
+        return partner_secret(next(iter(self.masters.values())), partner, epoch)
+
+    def partner_candidates(self, partner: int, epoch: int) -> tuple[TerminalKeys, ...]:
+        """The keys that another system may hold for this epoch: one set for each master, the current one first."""
+        return tuple(_derive_partner(master, partner, epoch) for master in self.masters.values())
+
+
+@lru_cache(maxsize=256)
+def _derive_partner(master: bytes, partner: int, epoch: int) -> TerminalKeys:
+    return TerminalKeys.from_secret(partner_secret(master, partner, epoch))
 
 
 @lru_cache(maxsize=4096)
