@@ -16,6 +16,7 @@ from accounts.models import (
     CardLife,
     CounterDeed,
     DeedKind,
+    IssueItem,
     Secret,
     ServiceKind,
 )
@@ -93,7 +94,9 @@ def making_of(account_id: int) -> Making:
 
 
 def not_handed_over(card: Card) -> bool:
-    """Whether a desk made this card and has not given it away yet. Reading it back already takes it into use."""
+    """Whether this card was made and is not in its holder's hand yet. Reading it back already takes it into use."""
+    if IssueItem.objects.filter(card=card, handed_at__isnull=False).exists():
+        return False
     if card.life == CardLife.ISSUED:
         return True
     done = set(CounterDeed.objects.filter(card=card).values_list("kind", flat=True))

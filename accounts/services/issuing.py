@@ -196,7 +196,7 @@ def void_and_again(key: UUID, account_id: int, reason: str, *, door: AtCounter, 
     account = lock(account_id)
     refuse_own(account, door)
     spoilt = Card.objects.filter(account=account, life__in=[CardLife.BLANK, *LIVE_CARD]).first()
-    if spoilt is None or (spoilt.life == CardLife.ACTIVE and not not_handed_over(spoilt)):
+    if spoilt is None or (spoilt.life in LIVE_CARD and not not_handed_over(spoilt)):
         raise NotAllowed(Reason.WRONG_LIFE)
     by = By(door.actor, now, reason)
     cards.move(spoilt.pk, CardLife.VOID, by=by)

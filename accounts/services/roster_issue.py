@@ -37,7 +37,7 @@ from accounts.services.accounts import NUMBERS, REST_AFTER_CLOSING, NumbersExhau
 from accounts.services.errors import NotAllowed, Reason
 from accounts.services.issuing import refuse_expiry
 from accounts.services.operators import Officer
-from accounts.services.rows import By
+from accounts.services.rows import By, lock
 from accounts.services.throttle import SHANGHAI
 from purse.policy import Policy
 
@@ -239,7 +239,8 @@ def make_again(item_id: int, spoilt_card_id: int, *, by: By) -> IssueItem:
     item = IssueItem.objects.select_for_update().get(pk=item_id)
     if item.card_id != spoilt_card_id:
         return item
-    if item.handed_at is not None:
+    # A desk may have handed it over by itself: then the account is in use, whatever the list says.
+    if item.handed_at is not None or lock(item.account_id).life != AccountLife.PENDING:
         raise NotAllowed(Reason.WRONG_LIFE)
     spoilt = cards.move(item.card_id, CardLife.VOID, by=by)
     order = cards.NewCard(item.account_id, ServiceKind(spoilt.kind), spoilt.expires_on)

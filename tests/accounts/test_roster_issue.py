@@ -13,18 +13,21 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts import batches
+from accounts.actors import AtCounter
+from accounts.making import Step, making_of
 from accounts.models import (
     Account,
     AuditEvent,
     Card,
     CardLife,
+    DocumentKind,
     Holder,
     IssueBatch,
     IssueItem,
     Secret,
     SecretKind,
 )
-from accounts.services import cards, roster_issue
+from accounts.services import cards, issuing, roster_issue
 from accounts.services.errors import NotAllowed
 from accounts.services.passwords import matches
 from accounts.services.roster_issue import Choice, IssueOrder, NobodyChosen
@@ -220,6 +223,35 @@ def test_a_card_that_was_handed_over_is_not_made_again(office):
 
     with pytest.raises(NotAllowed):
         roster_issue.make_again(item.pk, item.card_id, by=office.by)
+
+
+def test_a_card_that_a_desk_handed_over_is_not_made_again_by_the_list(office):
+    """No document, no fee, and the money of a card in use: that is a replacement, not a misprint."""
+    office.take(xlsx(person(1)))
+    item = IssueItem.objects.get(batch=open_batch(office))
+    made(item)
+    door = AtCounter(office.by.actor, DocumentKind.NONE, card_on_reader=True)
+    issuing.hand_over(uuid.uuid4(), item.account_id, door=door, now=NOW)
+
+    with pytest.raises(NotAllowed):
+        roster_issue.make_again(item.pk, item.card_id, by=office.by)
+
+    assert Card.objects.get(pk=item.card_id).life == CardLife.ACTIVE
+
+
+def test_a_card_that_was_handed_over_by_the_list_is_not_voided_by_a_desk(office):
+    """It stays "issued" until a reader sees it, also in its holder's pocket."""
+    office.take(xlsx(person(1)))
+    item = IssueItem.objects.get(batch=open_batch(office))
+    made(item)
+    door = AtCounter(office.by.actor, DocumentKind.NONE)
+    roster_issue.hand_over(item.batch_id, [item.pk], officer=office.officer, by=office.by)
+    assert making_of(item.account_id).step is Step.DONE
+
+    with pytest.raises(NotAllowed):
+        issuing.void_and_again(uuid.uuid4(), item.account_id, "坏了", door=door, now=NOW)
+
+    assert Card.objects.get(account=item.account_id).life == CardLife.ISSUED
 
 
 def test_nobody_hands_his_own_card_to_himself(world):
