@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 
@@ -13,6 +14,11 @@ from reconciliation.digest import DayKeys
 def day_keys() -> DayKeys:
     """The keys that seal closed days, read once per process."""
     return DayKeys(settings.DAY_KEYS)
+
+
+def exports_folder() -> Path:
+    """Where copies for people and auditors are written unless somebody says otherwise."""
+    return Path(settings.BASE_DIR) / "var" / "exports"
 
 
 def audit_key() -> bytes:

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Actor
 from accounts.checks import Rejected
 from accounts.keys import Secrets
-from accounts.models import AccountLife, Campus, DocumentKind, Holder, HolderKind, Photo, RosterMember
+from accounts.models import (
+    Account,
+    AccountLife,
+    AlertContact,
+    Campus,
+    DocumentKind,
+    Holder,
+    HolderKind,
+    Photo,
+    RosterMember,
+)
 from accounts.sealing import Place, seal, sealed_with, unseal
 from accounts.services import audit
 
@@ -104,6 +114,18 @@ def reseal(holder_id: int, secrets: Secrets) -> bool:
     return True
 
 
+def to_erase(*, now: datetime) -> QuerySet[Holder]:
+    """The holders whom ``erase`` would take the personal data from, and who still have some."""
+    lately = Account.objects.filter(holder=OuterRef("pk")).exclude(_long_closed(now))
+    ever = Account.objects.filter(holder=OuterRef("pk"))
+    return Holder.objects.filter(Exists(ever), ~Exists(lately), name__gt="")
+
+
+def account_ids(holder_id: int) -> list[int]:
+    """All accounts that somebody ever had."""
+    return list(Account.objects.filter(holder_id=holder_id).values_list("pk", flat=True))
+
+
 @transaction.atomic
 def erase(holder_id: int, *, actor: Actor, now: datetime) -> bool:
     """Take away the personal data of a holder whose accounts have been closed for a year; the ``uid`` stays.
@@ -111,10 +133,7 @@ def erase(holder_id: int, *, actor: Actor, now: datetime) -> bool:
     Returns False, and changes nothing, while any account is in use, holds money or was closed later.
     """
     holder = Holder.objects.select_for_update().get(pk=holder_id)
-    long_ago = Q(
-        life=AccountLife.CLOSED, closed_at__lte=now - KEPT_AFTER_CLOSING, book_fen=0, unclaimed_fen=0
-    )
-    if not holder.accounts.exists() or holder.accounts.exclude(long_ago).exists():
+    if not holder.accounts.exists() or holder.accounts.exclude(_long_closed(now)).exists():
         return False
     Holder.objects.filter(pk=holder_id).update(
         school_no=f"X{holder.uid.hex[:19].upper()}",
@@ -126,8 +145,14 @@ def erase(holder_id: int, *, actor: Actor, now: datetime) -> bool:
     )
     Photo.objects.filter(holder=holder).delete()
     RosterMember.objects.filter(holder=holder).update(group="", year=None)
+    empty = {"sealed": None, "confirmed_at": None, "pending": None, "asked_at": None}
+    AlertContact.objects.filter(account__holder=holder).update(**empty)
     audit.record(audit.Deed("holder.erase", "holder", holder.uid), actor=actor, now=now)
     return True
+
+
+def _long_closed(now: datetime) -> Q:
+    return Q(life=AccountLife.CLOSED, closed_at__lte=now - KEPT_AFTER_CLOSING, book_fen=0, unclaimed_fen=0)
 
 
 def _is_current(holder: Holder, secrets: Secrets) -> bool:

@@ -210,7 +210,7 @@ def report_find(tip: Tip, *, source: str, now: datetime) -> bool:
     return True
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def forget_old(*, now: datetime) -> int:
     """Forget the words of searches and tips whose time is over. Returns how many. Safe to repeat."""
     posts = LostPost.objects.filter(erased_at__isnull=True, expires_on__lt=day_of(now))

@@ -331,15 +331,13 @@ def test_staged_rows_are_forgotten_after_a_week(office):
 
 def test_the_nightly_command_forgets_and_says_how_much(office, monkeypatch, capsys):
     office.preview(xlsx(person(1), person(2)))
-    monkeypatch.setattr("accounts.management.commands.forget_rosters.now", lambda: NOW + timedelta(days=8))
+    monkeypatch.setattr("reconciliation.management.commands.retention.now", lambda: NOW + timedelta(days=8))
 
     for _ in range(2):
-        call_command("forget_rosters", "--json")
+        call_command("retention", "--apply", "--json")
 
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        {"rows": 2, "pictures": 0},
-        {"rows": 0, "pictures": 0},
-    ]
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["rosters"], each["photo_files"]) for each in told] == [(2, 0), (0, 0)]
 
 
 def test_what_is_erased_of_a_person_takes_photo_and_class_along(office, world):

@@ -25,6 +25,8 @@ from transactions.days import SHANGHAI
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=SHANGHAI)
 DAY = timedelta(days=1)
+NEEDED = ["close_day", "backup", "reconcile", "verify", "restore_drill"]
+OTHERS = [name for name in NEEDED if name != "reconcile"]
 
 
 class Clock:
@@ -116,7 +118,7 @@ def test_a_clock_that_was_turned_back_ends_no_run_before_it_began(db):
 )
 def test_a_night_without_a_good_end_is_late_after_26_hours(db, ended_ago, late):
     """A04, screens.md 6.5: cron missed."""
-    for name in ("close_day", "verify"):
+    for name in OTHERS:
         ran(name)
     ran(at=NOW - ended_ago - timedelta(minutes=2))
 
@@ -125,12 +127,12 @@ def test_a_night_without_a_good_end_is_late_after_26_hours(db, ended_ago, late):
 
 
 def test_what_never_ran_is_late_from_the_first_day(db):
-    assert [job.name for job in jobs.late_jobs(now=NOW)] == ["close_day", "reconcile", "verify"]
+    assert [job.name for job in jobs.late_jobs(now=NOW)] == NEEDED
     assert {row.state for row in jobs.jobs(now=NOW)} == {JobState.NEVER}
 
 
 def test_a_failure_after_a_good_night_is_a_failure_but_not_late_yet(db):
-    for name in ("close_day", "reconcile", "verify"):
+    for name in NEEDED:
         ran(name, at=NOW - timedelta(hours=7))
     ran(result="failed", error="x")
 
@@ -150,6 +152,21 @@ def test_a_job_is_due_at_its_minute_of_the_next_night(db, started, due):
     ran(at=datetime.fromisoformat(started).replace(tzinfo=SHANGHAI))
 
     assert row_of("reconcile").due_at == datetime.fromisoformat(due).replace(tzinfo=SHANGHAI)
+
+
+@pytest.mark.parametrize(("days", "late"), [(35, False), (35.001, True)])
+def test_a_drill_is_late_after_35_days(db, days, late):
+    """security.md section 6: monthly in operation."""
+    for name in [*OTHERS, "reconcile"]:
+        ran(
+            name,
+            at=NOW
+            - timedelta(minutes=2)
+            - (timedelta(days=days) if name == "restore_drill" else timedelta()),
+        )
+
+    assert (row_of("restore_drill").state is JobState.LATE) == late
+    assert [job.name for job in jobs.late_jobs(now=NOW)] == (["restore_drill"] if late else [])
 
 
 def test_a_job_of_every_minute_is_due_in_a_minute_and_missed_by_nobody(db):
@@ -279,8 +296,8 @@ def test_old_runs_are_forgotten_those_of_every_minute_sooner(db):
 def test_health_names_what_is_late(client):
     """/healthz stays 200: a missed night is no reason to take the site from the people."""
     answer = client.get("/healthz")
-    assert (answer.status_code, answer.json()["late"]) == (200, ["close_day", "reconcile", "verify"])
+    assert (answer.status_code, answer.json()["late"]) == (200, NEEDED)
 
-    for name in ("close_day", "reconcile", "verify"):
+    for name in NEEDED:
         ran(name, at=wiring.now() - timedelta(hours=1))
     assert client.get("/healthz").json() == {"ok": True, "database": "writable", "late": []}

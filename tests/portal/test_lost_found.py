@@ -446,9 +446,9 @@ def test_the_nightly_command_forgets_and_says_how_many(person, capsys):
     lostposts.post(made, actor=holder_of(person), now=then)
 
     for forgotten in (1, 0):
-        call_command("forget_lost_found", "--json")
-        assert json.loads(capsys.readouterr().out) == {"forgotten": forgotten}
-    assert [run.job for run in JobRun.objects.all()] == ["forget_lost_found"] * 2
+        call_command("retention", "--apply", "--json")
+        assert json.loads(capsys.readouterr().out)["lost_found"] == forgotten
+    assert [run.job for run in JobRun.objects.all()] == ["retention"] * 2
 
 
 @pytest.mark.parametrize(
