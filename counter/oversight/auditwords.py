@@ -21,6 +21,7 @@ from counter.oversight.kinds import Fact
 from purse.money import yuan
 
 Words = str | Promise
+_UUID_LENGTH = 36
 
 DEEDS: dict[str, Words] = {
     "account.begin_closing": _("开始销户"),
@@ -45,6 +46,8 @@ DEEDS: dict[str, Words] = {
     "binding.propose": _("提出绑定银行卡"),
     "binding.unbind": _("解除银行卡绑定"),
     "card.active": _("卡片首次使用"),
+    "card.damaged": _("登记卡片损坏"),
+    "card.expired": _("卡片到期"),
     "card.extend": _("延长卡片有效期"),
     "card.hand_over": _("发卡给本人"),
     "card.issue": _("发卡"),
@@ -52,6 +55,8 @@ DEEDS: dict[str, Words] = {
     "card.prepare": _("准备制卡"),
     "card.replace": _("换卡，旧卡作废"),
     "card.report_lost": _("挂失"),
+    "card.returned": _("收回卡片"),
+    "card.void": _("作废卡片"),
     "card_job.cancel": _("取消读卡任务"),
     "card_job.give_up": _("放弃读卡任务"),
     "card_job.order": _("下达读卡任务"),
@@ -118,6 +123,9 @@ DEEDS: dict[str, Words] = {
     "pad.ask": _("请持卡人在键盘上输入"),
     "pad.cancel": _("取消键盘输入"),
     "photos.upload": _("导入照片"),
+    "partner.register": _("发接入密钥"),
+    "partner.revoke": _("停用接入密钥"),
+    "partner.turn": _("更换接入密钥"),
     "place.describe": _("修改服务点说明"),
     "place.put_back": _("恢复服务点"),
     "place.seed": _("登记服务点"),
@@ -175,6 +183,7 @@ NOUNS: dict[str, Words] = {
     "decision": _("处理决定"),
     "request": _("申请"),
     "terminal": _("终端"),
+    "partner": _("接入系统"),
     "card_job": _("读卡任务"),
     "upload": _("脱机流水"),
     "shift": _("班次"),
@@ -183,6 +192,19 @@ NOUNS: dict[str, Words] = {
     "attempts": _("密码尝试"),
     "policy": _("参数"),
     "audit": _("审计记录"),
+    "binding": _("银行卡绑定"),
+    "closings": _("批量销户"),
+    "dispute": pgettext_lazy("tab", "争议"),
+    "drawer": _("钱箱"),
+    "found_card": _("拾到的卡"),
+    "issue": _("制卡批次"),
+    "lost_post": _("寻卡信息"),
+    "merchant": _("商户"),
+    "partner": _("接入系统"),
+    "photos": _("照片包"),
+    "place": _("服务点"),
+    "roster": _("名册"),
+    "special_day": _("特别日期"),
 }
 
 FIELDS: dict[str, Words] = {
@@ -211,6 +233,11 @@ FIELDS: dict[str, Words] = {
     "failures": _("错误次数"),
     "is_default": _("初始密码"),
     "rows": _("行数"),
+    "services": _("服务项目"),
+    "by_number": _("可按号码查询"),
+    "until": _("末日"),
+    "epoch": _("密钥代次"),
+    "kept_days": _("旧密钥再用天数"),
     "has_own_card": _("本人校园卡"),
     "entry": _("流水号"),
     "code": pgettext_lazy("drawer", "编号"),
@@ -221,6 +248,45 @@ FIELDS: dict[str, Words] = {
     "counted_fen": _("实点金额"),
     "difference_fen": _("差额"),
     "unclaimed_fen": _("待领"),
+    "batch": _("批次"),
+    "campus_id": _("校区"),
+    "cards": _("卡片数"),
+    "changed": _("有变化"),
+    "decision": _("处理决定"),
+    "desk": _("柜台"),
+    "digest": _("文件摘要"),
+    "effective_at": _("生效时间"),
+    "effective_on": _("生效日期"),
+    "fee_bp": _("费率（万分之）"),
+    "fields": _("改动的栏目"),
+    "from": _("从"),
+    "issue_no": _("第几张卡"),
+    "last_four": _("末四位"),
+    "left": _("离校"),
+    "name_en": _("英文名称"),
+    "name_zh": _("名称"),
+    "new": _("新增"),
+    "number": _("帐号"),
+    "on": _("日期"),
+    "out_reason_en": _("暂停原因（英文）"),
+    "out_reason_zh": _("暂停原因"),
+    "out_since": _("暂停时间"),
+    "params": _("任务内容"),
+    "pictures": _("照片数"),
+    "place": _("次序或地点"),
+    "places": _("服务点"),
+    "rejected": _("不能导入"),
+    "remarks": _("有提示"),
+    "roster": _("名册"),
+    "same": _("没有变化"),
+    "scope": _("范围"),
+    "set_by": _("设定人"),
+    "settlement": _("结算"),
+    "state": _("状态"),
+    "uid": _("卡芯片号"),
+    "until": _("到"),
+    "value": _("取值"),
+    "waiting": _("待核对"),
 }
 
 
@@ -260,7 +326,13 @@ def object_word(row: EventRow) -> str:
         return f"{noun} {row.number}"
     if row.object_name:
         return f"{noun} {row.object_name}"
-    return noun if row.object_kind == "holder" else f"{noun} {row.object_id}"
+    return noun if row.object_kind == "holder" else f"{noun} {_short(row.object_id)}"
+
+
+def _short(object_id: str) -> str:
+    """A number as it is; of a UUID the first group, which tells the few of one day apart."""
+    head, dash, _rest = object_id.partition("-")
+    return head if dash and len(object_id) == _UUID_LENGTH else object_id
 
 
 def changes(row: EventRow) -> Iterator[Fact]:

@@ -25,7 +25,7 @@ def live_at_the_counters(now: datetime, *, wallet: Path, desk_config: Path) -> N
     staff.make_staff()
     cash.make_drawers(now)
     deeds.bind_bank_cards(_officer(staff.CLERK), now)
-    deeds.ask_for_a_second(_officer(staff.CLERK), _officer(staff.ADMIN), now)
+    deeds.ask_for_a_second(_officer(staff.CLERK), _officer(staff.SECOND_ADMIN), now)
     _at_the_reader(now, wallet, desk_config)
     care.make_care(now)
 

@@ -20,7 +20,7 @@ STAFF = (
     ("shouyin", "王收银", OperatorRole.CASHIER),
     ("shenji", "沈审计", OperatorRole.AUDITOR),
 )
-ADMIN, CLERK, CASHIER = "admin", "kawu", "shouyin"
+ADMIN, SECOND_ADMIN, CLERK, CASHIER = "admin", "admin2", "kawu", "shouyin"
 SUPERVISORS = ("zhuguan", "zhuguan2")
 """Above the bound one decides and the other agrees."""
 

@@ -14,9 +14,11 @@ from django.utils.translation import override
 from accounts.actors import Channel
 from accounts.approvals import RequestState, Why
 from accounts.kinds import FoundEventKind
+from accounts.models import CardLife
+from accounts.services.cards import NEXT_LIVES
 from accounts.services.staffing import Problem
 from accounts.trail import READS
-from counter.oversight.auditwords import DEEDS, DOORS
+from counter.oversight.auditwords import DEEDS, DOORS, FIELDS, NOUNS
 from counter.oversight.staff_kinds import PROBLEMS
 from counter.oversight.words import REQUEST_STATES, WHY
 from reconciliation.kinds import DisputeEventKind, NoteKind
@@ -34,6 +36,7 @@ HAND_MADE = {
     *(f"case.{kind}" for kind in BY_PEOPLE),
     *(f"found.{kind}" for kind in FoundEventKind.values),
     *(f"dispute.{kind}" for kind in DisputeEventKind.values),
+    *(f"card.{life}" for life in NEXT_LIVES if life not in (CardLife.BLANK, CardLife.ISSUED, CardLife.REPLACED)),
     *(f"cash.{kind}" for kind in ("fee", "deposit", "payout", "top_up", "void")),
     *(f"account.{op}" for op in (levelling.OP, *corrections.__all__) if op.islower()),
 }  # fmt: skip
@@ -63,6 +66,29 @@ def test_every_deed_in_the_code_has_words():
     assert len(found) > 60
 
 
+def nouns() -> set[str]:
+    """What every ``Deed(…, "noun", …)`` of the services is done to."""
+    found = set()
+    for room in ROOMS:
+        for path in Path(settings.BASE_DIR, room).rglob("*.py"):
+            found |= {
+                str(call.args[1].value)
+                for call in ast.walk(ast.parse(path.read_text()))
+                if isinstance(call, ast.Call)
+                and getattr(call.func, "attr", getattr(call.func, "id", "")) == "Deed"
+                and len(call.args) > 1
+                and isinstance(call.args[1], ast.Constant)
+            }
+    return found
+
+
+def test_whatever_a_deed_is_done_to_has_a_word():
+    found = nouns()
+
+    assert len(found) > 20
+    assert found - NOUNS.keys() == set()
+
+
 def test_words_for_every_door_and_reason():
     assert set(DOORS) == set(Channel)
     assert set(WHY) == set(Why)
@@ -71,7 +97,7 @@ def test_words_for_every_door_and_reason():
     assert set(READS) <= DEEDS.keys()
 
 
-@pytest.mark.parametrize("table", [DEEDS, DOORS, WHY, PROBLEMS])
+@pytest.mark.parametrize("table", [DEEDS, DOORS, FIELDS, NOUNS, WHY, PROBLEMS])
 def test_in_english_too(table):
     with override("en"):
         left = {key: str(word) for key, word in table.items() if re.search(r"[\u4e00-\u9fff]", str(word))}

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from accounts import batches, wiring
 from accounts.checks.idnumber import default_pin
-from accounts.models import Account, Card, CardLife, PhotoItem, Request, RosterFile, RosterRow
+from accounts.models import Account, AuditEvent, Card, CardLife, PhotoItem, Request, RosterFile, RosterRow
 from banking.models import Binding
+from counter.oversight.auditwords import DEEDS, FIELDS, NOUNS
 from ecard.demo.cash import SHORT_FEN
 from ecard.demo.counters import live_at_the_counters
 from ecard.demo.drift import (
@@ -121,8 +122,20 @@ def _the_counters_have_been_open(folder, wallet):
     assert sorted(Receipt.objects.values_list("kind").annotate(Count("id"))) == [("fee", 3), ("top_up", 3)]
     assert set(Dispute.objects.values_list("state", flat=True)) == set(DisputeState)
     assert Request.objects.filter(ruling=None).count() == 2
+    _the_audit_is_in_words()
     for number in Account.objects.filter(cards__life="issued").values_list("number", flat=True)[:WRITTEN]:
         ClassicCard.from_json((wallet / f"{number}.json").read_text())
+
+
+def _the_audit_is_in_words():
+    """Nothing that these weeks have left in the audit is shown as it is stored."""
+    events = list(AuditEvent.objects.all())
+    fields = {name for event in events for name in (event.before | event.after)}
+
+    assert len(events) > 100
+    assert fields - FIELDS.keys() == set()
+    assert {event.object_kind for event in events} - NOUNS.keys() == set()
+    assert {event.action for event in events} - DEEDS.keys() == set()
 
 
 def test_the_clock_of_a_real_installation_is_not_turned(settings):
