@@ -155,11 +155,36 @@ class AmountField(forms.Field):
             raise forms.ValidationError(str(problem)) from None
 
 
-class StatementForm(StrictForm):
-    """Which movements to show. An empty field means its default: thirty days up to today, all of them."""
+class DaysForm(StrictForm):
+    """From when to when, at most a year. An empty field means its default: thirty days up to today."""
 
     start = DayField(label=_("起始日期"))
     end = DayField(label=_("截止日期"))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if set(self.data) - set(self.fields):
+            self.add_error(None, _("查询条件不正确，请重新选择"))
+        return cleaned
+
+    def days(self, *, today: date) -> tuple[date, date] | None:
+        """The first and the last day, or None with an error at its field."""
+        if not self.is_valid():
+            return None
+        end = self.cleaned_data["end"] or today
+        start = self.cleaned_data["start"] or date.fromordinal(end.toordinal() - 29)
+        if start > end:
+            self.add_error("start", _("起始日期不能晚于截止日期"))
+            return None
+        if start < a_year_before(end):
+            self.add_error("start", _("一次最多查询一年；更早的流水请向管理中心申请"))
+            return None
+        return start, end
+
+
+class StatementForm(DaysForm):
+    """Which movements to show: of these days all, or only some."""
+
     kind = forms.ChoiceField(
         label=_("类型"),
         required=False,
@@ -177,8 +202,6 @@ class StatementForm(StrictForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if set(self.data) - set(self.fields):
-            self.add_error(None, _("查询条件不正确，请重新选择"))
         cursors = [str(cleaned[name]) for name in ("older", "newer") if cleaned.get(name)]
         if len(cursors) > 1 or not all(_is_cursor(cursor) for cursor in cursors):
             self.add_error(None, _("页码不正确，请从第一页重新查看"))
@@ -214,15 +237,8 @@ class StatementForm(StrictForm):
 
     def chosen(self, *, today: date) -> StatementRange | None:
         """The range asked for, or None with an error at its field."""
-        if not self.is_valid():
-            return None
-        end = self.cleaned_data["end"] or today
-        start = self.cleaned_data["start"] or date.fromordinal(end.toordinal() - 29)
-        if start > end:
-            self.add_error("start", _("起始日期不能晚于截止日期"))
-            return None
-        if start < _a_year_before(end):
-            self.add_error("start", _("一次最多查询一年；更早的流水请向管理中心申请"))
+        days = self.days(today=today)
+        if days is None:
             return None
         typed = self.cleaned_data
         if typed["least"] is not None and typed["most"] is not None and typed["least"] > typed["most"]:
@@ -230,8 +246,7 @@ class StatementForm(StrictForm):
             return None
         campus = self._campuses.get(typed["campus"])
         return StatementRange(
-            start,
-            end,
+            *days,
             EntryKind(typed["kind"]) if typed["kind"] else None,
             merchant_id=typed["merchant"],
             campus_id=campus.id if campus else None,
@@ -244,7 +259,8 @@ def _is_cursor(text: str) -> bool:
     return bool(_SEQ.match(text)) and int(text) <= LAST_SEQ
 
 
-def _a_year_before(day: date) -> date:
+def a_year_before(day: date) -> date:
+    """The same day of the year before; 28 February for the 29th."""
     try:
         return day.replace(year=day.year - 1)
     except ValueError:  # 29 February

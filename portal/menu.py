@@ -1,4 +1,4 @@
-"""The tabs of the personal pages. Four stand in the bar on any screen, the rest where there is room, else under 更多."""
+"""The tabs of the personal pages: four stand in the bar on any screen, the others where there is room or under 更多."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ TABS = (
     Tab("disputes", pgettext_lazy("tab", "争议"), "alert", Room.WIDE),
     Tab("messages", pgettext_lazy("tab", "消息"), "info", Room.ALWAYS),
     Tab("security", _("密码"), "lock", Room.WIDE, initial=True),
+    Tab("alerts", pgettext_lazy("tab", "提醒"), "bell", Room.MORE),
     Tab("bank_card", _("银行卡"), "card", Room.MORE),
 )
 

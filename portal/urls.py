@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from portal.views import (
+    alerts,
     analysis,
     articles,
     bankcard,
@@ -16,6 +17,7 @@ from portal.views import (
     places,
     public,
     receipts,
+    statements,
 )
 
 app_name = "portal"
@@ -33,12 +35,14 @@ urlpatterns = [
     path("lost-found/report/", lostfound.finder, name="finder"),
     path("lost-found/report/thanks/", lostfound.finder_thanks, name="finder_thanks"),
     path("receipt/", receipts.check, name="receipt"),
+    path("statement-check/", statements.statement_check, name="statement_check"),
     path("login/", entry.login, name="login"),
     path("logout/", entry.logout, name="logout"),
     path("me/", own.overview, name="overview"),
     path("me/extend/", entry.extend, name="extend"),
     path("me/statement/", own.statement, name="statement"),
     path("me/statement.csv", files.statement_csv, name="statement_csv"),
+    path("me/statement/print/", statements.statement_print, name="statement_print"),
     path("me/statement/<int:entry_seq>/", disputes.movement, name="movement"),
     path("me/statement/<int:entry_seq>/dispute/", disputes.dispute_movement, name="dispute_movement"),
     path("me/disputes/", disputes.own_disputes, name="disputes"),
@@ -51,6 +55,11 @@ urlpatterns = [
     path("me/lost-card/post/", lostfound.post_search, name="post_search"),
     path("me/lost-card/<int:post_id>/renew/", lostfound.renew_search, name="renew_search"),
     path("me/lost-card/<int:post_id>/close/", lostfound.close_search, name="close_search"),
+    path("me/alerts/", alerts.alerts, name="alerts"),
+    path("me/alerts/<slug:alert_way>/ask/", alerts.ask, name="alerts_ask"),
+    path("me/alerts/<slug:alert_way>/confirm/", alerts.confirm, name="alerts_confirm"),
+    path("me/alerts/<slug:alert_way>/remove/", alerts.remove, name="alerts_remove"),
+    path("alerts/off/<str:off_token>/", alerts.alerts_off, name="alerts_off"),
     path("me/analysis/", analysis.spending, name="analysis"),
     path("me/bank-card/", bankcard.bank_card, name="bank_card"),
     path("me/loss/", own.loss, name="loss"),

@@ -61,6 +61,8 @@ class StatementRange:
     """Of the merchant; what went to no merchant belongs to no campus."""
     least_fen: int | None = None
     most_fen: int | None = None
+    until_seq: int | None = None
+    """The last movement that is meant; later ones are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,28 @@ def statement_totals(account_id: int, which: StatementRange) -> Totals:
     return Totals(in_fen=int(sums["into"]), out_fen=-int(sums["out"]), count=sums["count"])
 
 
+def statement_kinds(account_id: int, which: StatementRange) -> list[tuple[EntryKind, int, int, int]]:
+    """Kind, money in, money out (≥ 0, of the book) and movements, the most frequent kind first. One statement."""
+    rows = (
+        _chosen(account_id, which)
+        .values("kind")
+        .annotate(
+            into=Sum("book_change_fen", filter=Q(book_change_fen__gt=0), default=0),
+            out=Sum("book_change_fen", filter=Q(book_change_fen__lt=0), default=0),
+            count=Count("id"),
+        )
+        .order_by("-count", "kind")
+    )
+    return [(EntryKind(row["kind"]), int(row["into"]), -int(row["out"]), row["count"]) for row in rows]
+
+
+def book_before(account_id: int, day: date) -> int:
+    """The book as it stood when this ledger day began, in fen. One statement."""
+    start = datetime.combine(day, time(), SHANGHAI)
+    before = _of_account(account_id).filter(posted_at__lt=start).order_by("-id")
+    return before.values_list("book_after_fen", flat=True).first() or 0
+
+
 def statement_lines(account_id: int, which: StatementRange) -> Iterator[StatementLine]:
     """Every movement of the range, oldest first, read page by page: for files. Two statements for each 500."""
     chosen, last = _chosen(account_id, which).order_by("id"), 0
@@ -160,6 +184,8 @@ def _chosen(account_id: int, which: StatementRange) -> QuerySet[Entry]:
     start = datetime.combine(which.from_on, time(), SHANGHAI)
     end = datetime.combine(which.to_on + timedelta(days=1), time(), SHANGHAI)
     chosen = _of_account(account_id).filter(posted_at__gte=start, posted_at__lt=end)
+    if which.until_seq is not None:
+        chosen = chosen.filter(id__lte=entry_id(account_id, which.until_seq))
     if which.kind is not None:
         chosen = chosen.filter(kind=which.kind)
     if which.merchant_id is not None:

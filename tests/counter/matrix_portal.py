@@ -40,6 +40,10 @@ portal:bank_card        GET   in 200 in - - - - - - - - -
 portal:bank_card        POST  in 405 in - - - - - - - - -
 portal:statement_csv    GET   in 200 in - - - - - - - - -
 portal:statement_csv    POST  in 405 in - - - - - - - - -
+portal:statement_print  GET   in 200 in - - - - - - - - -
+portal:statement_print  POST  in 405 in - - - - - - - - -
+portal:statement_check  GET   200 - - - - - - - - - - -
+portal:statement_check  POST  400 - - - - - - - - - - -
 """
 
 

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.wiring import secrets
-from counter.people import statements
 from tests.counter import people
 from tests.counter.pages import browser_of, plain, text_of
+from transactions import statements
 from transactions.days import local_day
 from transactions.selectors import StatementRange
 

@@ -15,11 +15,12 @@ from accounts.wiring import now, secrets
 from counter.access import StaffRequest, staff_required
 from counter.jobs import desk_of
 from counter.pages import staff_page
-from counter.people import sight, statements
+from counter.people import sight
 from counter.people.forms import RangeForm
 from counter.people.views.account import overview_of
 from counter.views.entry import DESK
 from terminals.services import jobs
+from transactions import statements
 from transactions.days import local_day
 
 DEFAULT = timedelta(days=29)
@@ -45,7 +46,7 @@ def statement(request: StaffRequest, account_id: int) -> HttpResponse:
     found = statements.of(account_id, account.number, which, secrets=secrets())
     typed = form.cleaned_data["code"]
     context |= {
-        "which": which,
+        "which": found.which,
         "statement": found,
         "checked": bool(typed),
         "fits": bool(typed) and statements.fits(found, typed),
