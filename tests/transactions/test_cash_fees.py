@@ -15,8 +15,9 @@ from tests.transactions.cash_desk import (
     books_are_right,
     why_not,
 )
+from tests.transactions.waiting import Other
 from transactions.models import Entry, Receipt, Reversal
-from transactions.services import cash, corrections
+from transactions.services import cash, corrections, shifts
 from transactions.services.cash import PaidBy
 from transactions.services.orders import KeyReused
 
@@ -192,6 +193,27 @@ def test_money_on_a_live_card_and_more_than_the_drawer_holds_are_not_paid_out():
     Card.objects.filter(account=person.account).update(life="returned")
     assert why_not(till.pay_out, person, book_fen=20_01) == "drawer_short"
     assert till.pay_out(person, book_fen=20_00).receipt.fen == 20_00
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_pay_outs_at_once_take_no_more_than_the_drawer_holds(monkeypatch):
+    """Two windows of one cashier; each alone would do."""
+    till, people = Till(float_fen=50_00), [make_person(40_00), make_person(40_00)]
+    Card.objects.update(life="returned")
+    look, others = shifts.expected_fen, []
+
+    def meanwhile(shift_id):
+        found = look(shift_id)
+        if not others:
+            others.append(Other(lambda: till.pay_out(people[1], book_fen=40_00)))
+            others[0].until_it_waits()
+        return found
+
+    monkeypatch.setattr(shifts, "expected_fen", meanwhile)
+    till.pay_out(people[0], book_fen=40_00)
+
+    assert str(others[0].end()) == "drawer_short"
+    assert look(till.shift.pk) == 10_00
 
 
 def test_a_fee_paid_in_cash_that_is_taken_back_waits_as_unclaimed():

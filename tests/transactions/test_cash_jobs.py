@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import Account, AccountLife, Card, OperatorRole
-from terminals.models import JobState
+from terminals.models import CardJob, JobState
 from terminals.services import topups
 from tests import faults
 from tests.campus import NOON, make_person
@@ -17,8 +17,9 @@ from tests.transactions.cash_desk import pieces
 from tests.transactions.cashier import AT, TEARS, Cashier, why_not
 from tests.transactions.test_cash import books_are_right, refused_by_the_database
 from tests.transactions.test_concurrency import together
+from tests.transactions.waiting import Other
 from transactions.models import Entry, Receipt, TopUpSlip
-from transactions.services import slips
+from transactions.services import shifts, slips
 from transactions.services.orders import KeyReused
 from transactions.services.shifts import Closing, ShiftRefused
 
@@ -209,6 +210,42 @@ def test_a_closed_shift_takes_no_cash_though_its_job_is_still_there(till):
 
     assert (ended.state, ended.refusal) == (JobState.REFUSED, "shift_closed")
     assert (person.book_fen, person.card_fen, Receipt.objects.count()) == (28_40, 28_40, 0)
+
+
+def test_a_shift_is_not_closed_over_a_top_up_that_is_just_being_confirmed(till, monkeypatch):
+    """The cash is in the drawer already: closing waits, or the confirmation is refused; never both done."""
+    slip, look = till.announce(make_person(28_40)), topups.going_on
+    others = []
+
+    def meanwhile(officer_id):
+        found = look(officer_id)
+        others.append(Other(lambda: till.confirm(slip, read_here=True)))
+        others[0].until_it_waits()
+        return found
+
+    monkeypatch.setattr(topups, "going_on", meanwhile)
+    topups.close_shift(till.shift.pk, Closing(pieces(200_00), ""), officer=till.officer, by=till.by)
+
+    assert str(others[0].end()) == "no_shift"
+    slip.refresh_from_db()
+    assert (slip.confirmed_at, CardJob.objects.count()) == (None, 0)
+
+
+def test_another_amount_while_the_first_is_being_confirmed_waits_for_nobody(till, monkeypatch):
+    """Two windows of one cashier: shift before slip, whoever comes, so neither waits for the other for ever."""
+    person, hold = make_person(28_40), shifts.hold
+    slip, others = till.announce(person), []
+
+    def meanwhile(shift_id, officer_id):
+        others.append(Other(lambda: till.announce(person, 60_00)))
+        others[0].until_it_waits()
+        return hold(shift_id, officer_id)
+
+    monkeypatch.setattr(shifts, "hold", meanwhile)
+    refusal = why_not(slips.confirm, slip.pk, officer=till.officer, read_here=True, now=till.now)
+
+    assert refusal == "dropped"
+    assert others[0].end().fen == 60_00
 
 
 def test_a_top_up_that_nobody_waited_for_changes_nothing(till):

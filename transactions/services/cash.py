@@ -182,7 +182,7 @@ def pay_out(out: Payout, *, actor: Actor, now: datetime) -> Paid:
     if (done := _known(out.key, content)) is not None:
         return done
     _refuse_common(held, out.own_holder_id, out.what)
-    shift = _require_shift(out.shift_id, out.officer_id)
+    shift = _require_shift(out.shift_id, out.officer_id, alone=True)
     _refuse_payout(held, out, drawer_fen=shifts.expected_fen(shift))
     moves = (
         [_Move(EntryKind.DEPOSIT, Contra.DEPOSIT, unclaimed_fen=out.deposit_fen)] if out.deposit_fen else []
@@ -252,9 +252,9 @@ def _refuse_common(held: Held, own_holder_id: int | None, what: str) -> None:
             raise CashRefused(Why.OWN_ACCOUNT)
 
 
-def _require_shift(shift_id: int | None, officer_id: int) -> int:
+def _require_shift(shift_id: int | None, officer_id: int, *, alone: bool = False) -> int:
     try:
-        return int(shifts.hold(shift_id, officer_id).pk)
+        return int(shifts.hold(shift_id, officer_id, alone=alone).pk)
     except shifts.ShiftRefused:
         raise CashRefused(Why.NO_SHIFT) from None
 

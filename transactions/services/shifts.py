@@ -141,15 +141,17 @@ def current(officer_id: int) -> Shift | None:
     return open_ones.select_related("drawer__campus").first()
 
 
-def hold(shift_id: int | None, officer_id: int) -> Shift:
+def hold(shift_id: int | None, officer_id: int, *, alone: bool = False) -> Shift:
     """The open shift under a shared lock until the transaction ends, so that it is not closed over this movement.
 
-    Call it under the account's lock. Raises ``ShiftRefused`` (NO_SHIFT) when it is closed or somebody else's.
+    ``alone``: nobody else moves its cash meanwhile, for what must not be more than the drawer holds. Call it under the
+    account's lock and before any slip's. Raises ``ShiftRefused`` (NO_SHIFT) when it is closed or somebody else's.
     """
     if shift_id is None:
         raise ShiftRefused(Why.NO_SHIFT)
+    strength = "FOR NO KEY UPDATE" if alone else "FOR SHARE"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM transactions_shift WHERE id = %s FOR SHARE", [shift_id])
+        cursor.execute(f"SELECT 1 FROM transactions_shift WHERE id = %s {strength}", [shift_id])
     shift = Shift.objects.filter(pk=shift_id, officer_id=officer_id, closed_at=None).first()
     if shift is None:
         raise ShiftRefused(Why.NO_SHIFT)

@@ -92,13 +92,16 @@ def confirm(slip_id: uuid.UUID, *, officer: Officer, read_here: bool, now: datet
     ``read_here``: the customer read it on the cashier's own screen. Raises ``SlipRefused`` (NO_SHIFT, DROPPED,
     NOT_SHOWN) and ``TopUpSlip.DoesNotExist``.
     """
-    slip = TopUpSlip.objects.select_for_update(of=("self",)).get(pk=slip_id)
+    slip = TopUpSlip.objects.get(pk=slip_id)
     if slip.confirmed_at is not None:
         return slip
-    try:
+    try:  # the shift before the slip, as whoever keys another amount locks them too
         shifts.hold(slip.shift_id, officer.id)
     except shifts.ShiftRefused:
         raise SlipRefused(Why.NO_SHIFT) from None
+    slip = TopUpSlip.objects.select_for_update(of=("self",)).get(pk=slip_id)
+    if slip.confirmed_at is not None:
+        return slip
     if slip.dropped_at is not None:
         raise SlipRefused(Why.DROPPED)
     if slip.shown_at is None and not read_here:
