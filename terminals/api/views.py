@@ -78,13 +78,15 @@ def upload(caller: Caller, message: Json) -> Json:
 @signed(Call.HEARTBEAT)
 def heartbeat(caller: Caller, message: Json) -> Json:
     """How the terminal does, and what changed for it."""
-    heartbeats.take_in(caller.machine.id, HeartbeatRequest.parse(message), now=caller.now)
+    told = HeartbeatRequest.parse(message)
+    heartbeats.take_in(caller.machine.id, told, now=caller.now)
     uploads.reconsider(policy=wiring.policy(), now=caller.now, terminal=caller.machine.id)
     answer = HeartbeatAnswer(
         server_ms=int(caller.now.timestamp() * 1000),
         hotlist_version=hotlist.keep_fresh(now=caller.now),
         may_sell_offline=caller.machine.sells_offline and caller.machine.has_contract(local_day(caller.now)),
         policy=wiring.policy(),
+        again_from=heartbeats.lacking_from(caller.machine.id, told),
     )
     return answer.to_json()
 

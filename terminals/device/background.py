@@ -148,6 +148,8 @@ class Background:
         self._orders.heard(answer.policy, may_sell_offline=answer.may_sell_offline)
         if not self._hotlist.confirmed(answer.hotlist_version, self._clock.now_ms()):
             self._hotlist_at = -1e9
+        if answer.again_from is not None and self._journal.hand_in_again(answer.again_from):
+            self._upload_at, self._failures = -1e9, 0
         self._fetch_keys()
 
     def _fetch_keys(self) -> None:

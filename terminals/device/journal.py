@@ -18,7 +18,7 @@ from purse.procedures import Outcome, SlotWrite
 from terminals.device import chain
 from terminals.device.store import JournalBroken, Store
 from terminals.messages import strictjson
-from terminals.messages.records import Clocks, Record, RecordAnswer, RecordKind, Sale
+from terminals.messages.records import Clocks, Record, RecordAnswer, RecordKind, Result, Sale
 from terminals.messages.signing import NO_RECORD_MAC, next_boot
 from terminals.messages.taker import Taker
 from terminals.messages.wire import MAX_OUTCOMES, OperationKey, OutcomeReport
@@ -172,6 +172,20 @@ class Journal:
                 sales += db.execute(f"{_UNSENT} AND seq = ?", (answer.seq,)).fetchone()[0]
                 db.execute("DELETE FROM to_send WHERE seq = ?", (answer.seq,))
         self._unsent -= sales
+
+    def hand_in_again(self, first: int) -> int:
+        """Let the records from this number on wait to be uploaded once more; returns how many that are.
+
+        The server acknowledged them, was put back to an older state, and asks. What it refused it would refuse again.
+        """
+        with self._store.writing() as db:
+            kept = "SELECT seq FROM answer WHERE seq >= ? AND result <> ?"
+            rows = db.execute(kept, (first, Result.REFUSED.value)).fetchall()
+            db.executemany("DELETE FROM answer WHERE seq = ?", rows)
+            db.executemany("INSERT OR IGNORE INTO to_send VALUES (?)", rows)
+            unsent = db.execute(_UNSENT).fetchone()[0] if rows else self._unsent
+        self._unsent = unsent
+        return len(rows)
 
     def note(self, kind: RecordKind, clocks: Clocks, hotlist_version: int) -> None:
         """Append a record without a sale: the till started, or the journal ends here."""

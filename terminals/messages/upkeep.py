@@ -170,16 +170,22 @@ class HeartbeatRequest:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """What may have changed for the terminal since it was enrolled."""
+    """What may have changed for the terminal since it was enrolled.
+
+    ``again_from``: the server has no record of the journal from this number on, whatever it said before (it was restored
+    to an older state). Left out of the message where nothing is lacking.
+    """
 
     server_ms: int
     hotlist_version: int
     may_sell_offline: bool
     policy: Policy
+    again_from: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name, ``policy`` as in ``policy_to_json``."""
-        return {
+        lacking = {} if self.again_from is None else {"again_from": self.again_from}
+        return lacking | {
             "server_ms": self.server_ms,
             "hotlist_version": self.hotlist_version,
             "may_sell_offline": self.may_sell_offline,
@@ -195,6 +201,7 @@ class HeartbeatAnswer:
             hotlist_version=take.integer("hotlist_version", 0, NUMBER_MAX),
             may_sell_offline=take.boolean("may_sell_offline"),
             policy=parse_policy(take.raw("policy")),
+            again_from=take.integer("again_from", 1, NUMBER_MAX) if "again_from" in data else None,
         )
         return take.done(found)
 

@@ -36,6 +36,19 @@ def take_in(terminal: int, told: HeartbeatRequest, *, now: datetime) -> None:
     )
 
 
+def lacking_from(terminal: int, told: HeartbeatRequest) -> int | None:
+    """The first number of the journal of which nothing is here, when its last record is not; two looks into an index.
+
+    Records that have not been uploaded yet are lacking too: asking for them changes nothing. Those that were answered
+    before the database was put back come again, because they are asked for.
+    """
+    here = UploadedRecord.objects.filter(terminal_id=terminal, journal=told.journal)
+    if told.journal_seq == 0 or here.filter(seq=told.journal_seq).exists():
+        return None
+    newest = here.order_by("-seq").values_list("seq", flat=True).first()
+    return (newest or 0) + 1
+
+
 def _lost(known: TerminalContact, told: HeartbeatRequest) -> bool:
     """Whether records told of before are gone: another journal without an end of the old, or a shorter one."""
     if known.journal_seq == 0:
