@@ -58,6 +58,7 @@ JOBS: Final[Sequence[Job]] = (
     Job(
         "restore_drill", _("恢复演练：在临时服务器上恢复并核验备份"), every=MONTH, late_after=DRILL_LATE_AFTER
     ),
+    Job("send_alerts", _("提醒：告知持卡人并发送邮件和短信"), every=MINUTE, needed=False),
     Job("sync_hotlist", _("黑名单：与卡和账户同步"), every=MINUTE, needed=False),
 )
 _KNOWN: Final[Mapping[str, Job]] = {job.name: job for job in JOBS}

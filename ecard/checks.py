@@ -19,6 +19,7 @@ RINGS = ("PIN_PEPPERS", "FIELD_KEYS", "TERMINAL_MASTER", "CARD_MASTER", "DAY_KEY
 SINGLE = ("INDEX_KEY", "AUDIT_KEY")
 MINIMUM_KEY_BYTES = 32
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 
 
 def refuse_unsafe_settings() -> None:
@@ -112,8 +113,20 @@ def check_surroundings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
         (7, settings.ECARD_NOW is not None, "ECARD_NOW turns the clock; it is for demos and tests only."),
         (8, not site.hostname, "SITE_URL is not set."),
         (9, site.scheme != "https" and site.hostname not in _LOOPBACK, "SITE_URL is not https."),
+        *_letters(),
     ]
     return [_error(number, text) for number, wrong, text in found if wrong]
+
+
+def _letters() -> Iterator[tuple[int, bool, str]]:
+    """Letters have a sender, go out encrypted, and none of them into the demo's outbox."""
+    plain = settings.EMAIL_SECURITY == "none" and settings.EMAIL_HOST not in _LOOPBACK
+    known = settings.EMAIL_SECURITY in {"starttls", "tls", "none"}
+    if settings.EMAIL_HOST:
+        yield 10, not known, "EMAIL_SECURITY is not starttls, tls or none."
+        yield 11, plain, "EMAIL_SECURITY is none, and the mail server is another machine."
+        yield 12, not _ADDRESS.search(settings.DEFAULT_FROM_EMAIL), "MAIL_FROM is not set."
+    yield 13, settings.SMS_GATEWAY == "portal.sms.outbox", "SMS_GATEWAY is the demo's outbox."
 
 
 # --------------------------------------------------------------------------------------------- database

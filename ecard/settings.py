@@ -57,6 +57,27 @@ BANK_CARD_BINS: list[str] = env.list(
 )
 """How the savings cards of the bank begin; no other card may be bound to an account (guide L43)."""
 
+# ---------------------------------------------------------------------------------------------- letters
+
+OUTBOX = BASE_DIR / "var" / "outbox"
+"""Where the demo puts what it would send."""
+EMAIL_HOST = env.str("EMAIL_HOST", default="")
+EMAIL_PORT = env.int("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_SECURITY = env.str("EMAIL_SECURITY", default="starttls")
+EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
+EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="card@example.edu.cn" if DEMO else "")
+_mail = "filebased" if DEMO else "smtp"
+EMAIL_BACKEND = f"django.core.mail.backends.{_mail}.EmailBackend"
+EMAIL_FILE_PATH = OUTBOX / "mail"
+MAIL_OFFERED = DEMO or bool(EMAIL_HOST)
+"""Whether holders can be written to; without a mail server their page does not ask for an address."""
+SMS_GATEWAY = env.str("SMS_GATEWAY", default="portal.sms.outbox" if DEMO else "")
+"""Dotted name of a callable that makes a ``portal.sms.Gateway``; empty: no SMS is offered."""
+
 # --------------------------------------------------------------------------------------------- database
 
 _limits = {

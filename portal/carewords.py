@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.kinds import NoticeKind
 from accounts.notices import NoticeRow
 from accounts.services.lostposts import PostProblem
+from portal import alertwords
 from purse.money import yuan
 from reconciliation.kinds import DisputeEventKind, DisputeKind, DisputeState
 from reconciliation.services.disputes import Problem
@@ -88,10 +89,14 @@ class Told:
 def told(row: NoticeRow) -> Told:
     """A message in the reader's language."""
     title, text, tone, icon = _SAID[row.kind](row)
+    return Told(title, text, _url(row), tone, icon)
+
+
+def _url(row: NoticeRow) -> str:
+    if row.kind in alertwords.SAID:
+        return alertwords.entry_of(row)
     thing, number = row.thing
-    to_dispute = thing == "dispute"
-    url = reverse("portal:dispute", args=[number]) if to_dispute else reverse("portal:lost_card")
-    return Told(title, text, url, tone, icon)
+    return reverse("portal:dispute", args=[number]) if thing == "dispute" else reverse("portal:lost_card")
 
 
 Said = tuple[str, str, str, str]
@@ -175,6 +180,7 @@ _SAID = {
     NoticeKind.DISPUTE_REFUNDED: _refunded,
     NoticeKind.DISPUTE_SETTLED: _settled,
     NoticeKind.DISPUTE_REFUSED: _refused,
+    **alertwords.SAID,
 }
 
 

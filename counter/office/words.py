@@ -52,6 +52,12 @@ COUNTS: Mapping[str, Words] = {
     "broken": _("不符"),
     "changed": _("变动"),
     "version": _("版本"),
+    "told": _("新消息"),
+    "letters": _("新信件"),
+    "sent": _("已发送"),
+    "waiting": _("待重发"),
+    "failed": _("未送达"),
+    "undelivered": _("一天内未送达"),
 }
 
 
