@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.actors import AtCounter
@@ -30,6 +31,7 @@ from accounts.models import (
     DocumentKind,
     Holder,
     HolderKind,
+    IssueItem,
     RosterMember,
     Secret,
     SecretKind,
@@ -193,6 +195,7 @@ def void_and_again(key: UUID, account_id: int, reason: str, *, door: AtCounter, 
     asked = deeds.Asked(key, DeedKind.VOID, {"account": account_id, "reason": reason})
     if (known := deeds.begin(asked)) is not None:
         return known
+    place = _place_of(account_id)
     account = lock(account_id)
     refuse_own(account, door)
     spoilt = Card.objects.filter(account=account, life__in=[CardLife.BLANK, *LIVE_CARD]).first()
@@ -201,6 +204,7 @@ def void_and_again(key: UUID, account_id: int, reason: str, *, door: AtCounter, 
     by = By(door.actor, now, reason)
     cards.move(spoilt.pk, CardLife.VOID, by=by)
     card = cards.prepare(NewCard(account.pk, ServiceKind(spoilt.kind), spoilt.expires_on), by=by)
+    place.filter(card=spoilt).update(card=card, printed_at=None)
     facts = {"spoilt": spoilt.issue_no, "issue_no": card.issue_no}
     return deeds.note(asked, deeds.Done(account.pk, card.pk, facts), door=door, now=now, reason=reason)
 
@@ -215,6 +219,7 @@ def hand_over(key: UUID, account_id: int, *, door: AtCounter, now: datetime) -> 
     asked = deeds.Asked(key, DeedKind.HAND_OVER, {"account": account_id})
     if (known := deeds.begin(asked)) is not None:
         return known
+    place = _place_of(account_id)
     account = lock(account_id)
     refuse_own(account, door)
     if account.life not in {AccountLife.PENDING, AccountLife.OPEN}:
@@ -229,6 +234,7 @@ def hand_over(key: UUID, account_id: int, *, door: AtCounter, now: datetime) -> 
         accounts.start(account.pk, by=by)
     if card.life == CardLife.ISSUED:
         cards.move(card.pk, CardLife.ACTIVE, by=by)
+    place.filter(card=card).update(handed_at=now, handed_by_id=int(door.actor.who.partition(":")[2]))
     facts = {"issue_no": card.issue_no, "uid": card.uid}
     return deeds.note(asked, deeds.Done(account.pk, card.pk, facts), door=door, now=now)
 
@@ -343,3 +349,13 @@ def check_document(paper: SeenPaper, typed_number: str) -> str:
             raise NotAllowed(Reason.WRONG_DOCUMENT)
         return papers.AGREES
     return f"{papers.UNKNOWN}: {paper.tail}"
+
+
+def _place_of(account_id: int) -> QuerySet[IssueItem]:
+    """The place of a batch that still waits for this account's card, so that its list names the card that counts.
+
+    Locked before the account is, as the batch does it.
+    """
+    waiting = IssueItem.objects.filter(account_id=account_id, handed_at=None)
+    list(waiting.select_for_update())
+    return waiting

@@ -239,6 +239,35 @@ def test_a_card_that_a_desk_handed_over_is_not_made_again_by_the_list(office):
     assert Card.objects.get(pk=item.card_id).life == CardLife.ACTIVE
 
 
+def test_the_list_names_the_card_that_a_desk_made_again(office):
+    office.take(xlsx(person(1), person(2)))
+    item, other = IssueItem.objects.filter(batch=open_batch(office)).order_by("place")
+    roster_issue.note_printed(item.batch_id, range(1, 51), by=office.by)
+    made(item)
+    door = AtCounter(office.by.actor, DocumentKind.NONE)
+
+    again = issuing.void_and_again(uuid.uuid4(), item.account_id, "芯片坏了", door=door, now=NOW).card
+
+    item.refresh_from_db()
+    other.refresh_from_db()
+    assert (item.card_id, item.printed_at) == (again.pk, None)
+    assert other.printed_at == NOW
+    assert batches.next_blank(item.batch_id).card_id == again.pk
+
+
+def test_a_card_that_a_desk_hands_over_is_handed_over_on_the_list(office):
+    office.take(xlsx(person(1)))
+    item = IssueItem.objects.get(batch=open_batch(office))
+    made(item)
+    door = AtCounter(office.by.actor, DocumentKind.NONE, card_on_reader=True)
+
+    issuing.hand_over(uuid.uuid4(), item.account_id, door=door, now=NOW)
+
+    item.refresh_from_db()
+    assert (item.handed_at, item.handed_by_id) == (NOW, office.officer.id)
+    assert roster_issue.hand_over(item.batch_id, [item.pk], officer=office.officer, by=office.by) == 0
+
+
 def test_a_card_that_was_handed_over_by_the_list_is_not_voided_by_a_desk(office):
     """It stays "issued" until a reader sees it, also in its holder's pocket."""
     office.take(xlsx(person(1)))
