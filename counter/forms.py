@@ -87,11 +87,17 @@ def verified_device(operator: Any, token: str) -> Any | None:
 
 
 class StrictForm(forms.Form):
-    """A form in which every field comes at most once."""
+    """A form in which every field comes at most once, but those that are several by their nature."""
+
+    several: ClassVar[frozenset[str]] = frozenset()
 
     def clean(self) -> dict[str, Any]:
         for name in self.fields:
-            if hasattr(self.data, "getlist") and len(self.data.getlist(name)) > 1:
+            if (
+                name not in self.several
+                and hasattr(self.data, "getlist")
+                and len(self.data.getlist(name)) > 1
+            ):
                 shown = name in {field.name for field in self.visible_fields()}
                 self.add_error(name if shown else None, _("该项重复提交，请重新填写"))
         return self.cleaned_data

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import policies
 from accounts.approvals import RequestRow
+from accounts.kinds import Service
 from accounts.selectors import campuses
 from accounts.services import policy
 from accounts.services.approvals import NotApproved
@@ -22,7 +23,8 @@ from counter.oversight.words import WHY
 from terminals import fleet
 from terminals.kinds import TerminalKind
 from terminals.places import service_point
-from terminals.services import enrolment
+from terminals.services import enrolment, partners
+from terminals.services.partners import NewPartner
 from transactions.merchants import merchant
 
 
@@ -87,6 +89,43 @@ def _hand_over(row: RequestRow) -> str:
     return reverse("counter:hand_code", args=[row.id])
 
 
+def _partner_facts(row: RequestRow) -> list[Fact]:
+    told = NewPartner.from_content(row.content)
+    places = [name_of(place) for place in campuses() if place.id in told.campus_ids]
+    extra = [
+        word
+        for word, wanted in (
+            (gettext("姓名（只露姓）"), told.tells_name),
+            (gettext("学工号"), told.tells_school_no),
+        )
+        if wanted
+    ]
+    return [
+        Fact(_("名称"), told.name_zh),
+        Fact(_("联系人"), told.contact),
+        Fact(_("可以查询的服务"), "、".join(str(Service(each).label) for each in told.services)),
+        Fact(_("校区"), "、".join(places)),
+        Fact(_("允许时告知"), "、".join(extra) or gettext("只告知允许或不允许")),
+        Fact(_("查询方式"), gettext("按卡号、帐号或学工号") if told.by_number else gettext("只按卡号")),
+        Fact(_("网络地址"), " ".join(told.addresses) or gettext("不限")),
+        Fact(_("每分钟最多查询"), str(told.per_minute)),
+        Fact(_("密钥末日"), told.expires_on),
+    ]
+
+
+def _hand_key(row: RequestRow) -> str:
+    return reverse("counter:hand_key", args=[row.id])
+
+
+register(
+    Kind(
+        partners.KIND,
+        _("接入系统的密钥"),
+        _partner_facts,
+        resume=_hand_key,
+        effect=_("同意后由管理员生成密钥，只显示一次；密钥的权限以后不能改，只能另发新的。"),
+    )
+)
 register(
     Kind(
         policy.KIND,

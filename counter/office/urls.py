@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from counter.office import requests as _requests  # noqa: F401 - makes the kinds known
-from counter.office.views import home, jobs, merchants, places, policy, terminals
+from counter.office.views import home, jobs, merchants, partners, places, policy, terminals
 
 urlpatterns = [
     path("office/", home.office, name="office"),
@@ -26,6 +26,12 @@ urlpatterns = [
     path("office/terminals/<int:terminal_id>/revoke/", terminals.revoke, name="revoke_terminal"),
     path("office/terminals/<int:terminal_id>/rest/", terminals.rest_gap, name="rest_gap"),
     path("office/requests/<int:request_id>/code/", terminals.hand_code, name="hand_code"),
+    path("office/partners/", partners.partners, name="partners"),
+    path("office/partners/new/", partners.new_partner, name="new_partner"),
+    path("office/partners/<int:partner_id>/", partners.partner, name="partner"),
+    path("office/partners/<int:partner_id>/turn/", partners.turn_key, name="turn_key"),
+    path("office/partners/<int:partner_id>/shut-out/", partners.shut_out, name="shut_out_partner"),
+    path("office/requests/<int:request_id>/key/", partners.hand_key, name="hand_key"),
     path("office/merchants/", merchants.merchants, name="merchants"),
     path("office/merchants/new/", merchants.new_merchant, name="new_merchant"),
     path("office/merchants/<int:merchant_id>/", merchants.merchant, name="merchant"),

@@ -15,6 +15,18 @@ identity                GET   405 - - - - - - - - - - -
 identity                POST  401 - - - - - - - - - - -
 identity_denied         GET   401 - - - - - - - - - - -
 identity_denied         POST  405 - - - - - - - - - - -
+counter:partners        GET   in - 403 403 403 200 200 200 200 200 403 200
+counter:partners        POST  in - 403 403 403 405 405 405 405 405 403 405
+counter:new_partner     GET   in - 403 403 403 403 403 403 403 403 403 200
+counter:new_partner     POST  in - 403 403 403 403 403 403 403 403 403 400
+counter:partner         GET   in - 403 403 403 200 404 200 200 404 403 200
+counter:partner         POST  in - 403 403 403 405 405 405 405 405 403 405
+counter:turn_key        GET   in - 403 403 403 403 403 403 403 403 403 405
+counter:turn_key        POST  in - 403 403 403 403 403 403 403 403 403 400
+counter:shut_out_partner GET  in - 403 403 403 405 405 405 403 403 403 405
+counter:shut_out_partner POST in - 403 403 403 400 404 400 403 403 403 400
+counter:hand_key        GET   in - 403 403 403 404 404 404 403 403 403 404
+counter:hand_key        POST  in - 403 403 403 404 404 404 403 403 403 404
 """
 
 

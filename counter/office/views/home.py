@@ -10,7 +10,7 @@ from accounts.wiring import now
 from counter.access import StaffRequest, staff_required
 from counter.office.access import LOOKS, own_campus
 from counter.pages import staff_page
-from terminals import fleet
+from terminals import fleet, partners
 from terminals.fleet import WORDS, State
 from terminals.places import Stand, service_points
 from transactions.days import local_day
@@ -26,6 +26,7 @@ def office(request: StaffRequest) -> HttpResponse:
     boxes = fleet.fleet(now=moment, campus_id=campus_id)
     points = service_points(now=moment, campus_id=campus_id)
     shops = merchants(campus_id)
+    keys = partners.in_force(partners.partners(now=moment, campus_id=campus_id))
     context = {
         "late": jobs.late_jobs(now=moment),
         "states": [(count, *WORDS[state]) for state, count in fleet.counts(boxes).items()],
@@ -35,6 +36,9 @@ def office(request: StaffRequest) -> HttpResponse:
         "out": sum(point.stand(now=moment) in (Stand.OUT, Stand.SILENT) for point in points),
         "shops": len(shops),
         "without_contract": sum(not shop.has_contract(today) for shop in shops),
+        "keys": len(keys),
+        "keys_ending": partners.worrying(keys),
+        "asked": sum(row.asked for row in keys),
         "ahead": sum(change.effective_at > moment for change in policies.read().changes),
     }
     return staff_page(request, "counter/office/office.html", context)
