@@ -315,6 +315,28 @@ def test_nobody_replaces_his_own_card(clerk, web, shift):
     assert counted() == before
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["his own", "a holder's"])
+def test_held_money_is_given_back_by_somebody_else_all_of_it_or_nothing(clerk, web, shift, own):
+    """P4: nobody shortens the days that his own money is held back for records that may still come."""
+    person = make_person(28_40)
+    replace_it(web, person, paid_by="book", hold="3.00", hold_days="5")
+    if own:
+        Operator.objects.filter(pk=clerk.pk).update(holder=person.account.holder)
+    before = counted()
+
+    asked = {"key": str(uuid.uuid4()), "reason": "各终端都已上传"}
+    answers = [web.post(f"/counter/accounts/{person.account.pk}/held/", asked) for _ in range(2)]
+
+    if own:
+        assert [answer.status_code for answer in answers] == [409, 409]
+        assert "不能处理自己的账户" in plain(answers[0])
+        assert counted() == before
+    else:
+        assert [answer.status_code for answer in answers] == [302, 409]
+        assert person.fresh().book_fen == 28_40 - 20_00
+    assert CardHold.objects.filter(released_at=None).exists() is own
+
+
 # ------------------------------------------------------------------------------------------- making and handing over
 
 

@@ -15,8 +15,10 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.actors import Actor
+from accounts.actors import Actor, AtCounter
 from accounts.models import Account
+from accounts.services.passwords import refuse_own
+from accounts.services.rows import lock
 from purse.evidence import Leg, tell, with_told
 from purse.policy import Policy
 from purse.procedures import is_worn
@@ -84,6 +86,20 @@ def release(hold_id: int, *, reason: str, actor: Actor, now: datetime, policy: P
     row.released_entry_id, row.released_at = posted.entry_id, now
     row.save(update_fields=["released_entry_id", "released_at"])
     return row
+
+
+@transaction.atomic
+def release_all(account_id: int, *, reason: str, door: AtCounter, now: datetime, policy: Policy) -> None:
+    """Give back everything that is held of an account, before its day: all of it or nothing, and nobody his own (P4).
+
+    Raises ``NoSuchHold`` when nothing is held, and ``actors.WrongDoor``.
+    """
+    refuse_own(lock(account_id), door)
+    held = open_holds(account_id)
+    if not held:
+        raise NoSuchHold(str(account_id))
+    for row in held:
+        release(row.pk, reason=reason, actor=door.actor, now=now, policy=policy)
 
 
 def release_due(*, actor: Actor, now: datetime, policy: Policy) -> int:

@@ -30,6 +30,8 @@ HOLDERS: Final = (OperatorRole.CASHIER, OperatorRole.CLERK, OperatorRole.SUPERVI
 DISPLAY_THERE: Final = timedelta(seconds=10)
 """A customer's display that has asked within this time is there."""
 FLOAT_MAX_FEN: Final = 10_000_000
+_HOLD: Final = "SELECT FROM transactions_shift WHERE id = %s FOR SHARE"
+_HOLD_ALONE: Final = "SELECT FROM transactions_shift WHERE id = %s FOR NO KEY UPDATE"
 
 
 class Why(StrEnum):
@@ -149,9 +151,8 @@ def hold(shift_id: int | None, officer_id: int, *, alone: bool = False) -> Shift
     """
     if shift_id is None:
         raise ShiftRefused(Why.NO_SHIFT)
-    strength = "FOR NO KEY UPDATE" if alone else "FOR SHARE"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM transactions_shift WHERE id = %s {strength}", [shift_id])
+        cursor.execute(_HOLD_ALONE if alone else _HOLD, [shift_id])
     shift = Shift.objects.filter(pk=shift_id, officer_id=officer_id, closed_at=None).first()
     if shift is None:
         raise ShiftRefused(Why.NO_SHIFT)

@@ -17,7 +17,7 @@ from accounts.rights import rights_of
 from accounts.services import issuing, rights
 from accounts.services.rights import GrantOrder
 from accounts.wiring import now, options
-from counter.access import StaffRequest, actor_of, staff_required
+from counter.access import StaffRequest, staff_required
 from counter.cards.desk import bare_door, house, order_if_ready, till
 from counter.cards.forms import ExtendForm, GrantForm, ReasonedForm, ReplaceForm, RevokeForm
 from counter.cards.words import FEE, told
@@ -165,12 +165,9 @@ def release_hold(request: StaffRequest, account_id: int) -> HttpResponse:
         )
 
     def act(facts: Facts) -> HttpResponse | UUID:
+        at, reason = bare_door(request, account_id), form.cleaned_data["reason"]
         with told():
-            for row in held:
-                reason = form.cleaned_data["reason"]
-                holds.release(row.pk, reason=reason, actor=actor_of(request), now=now(), policy=policy())
-            if not held:
-                raise holds.NoSuchHold
+            holds.release_all(account_id, reason=reason, door=at, now=now(), policy=policy())
         return redirect("counter:account", account_id=account_id)
 
     return run(request, account_id, form, look, act)
