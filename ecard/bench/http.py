@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.wiring import now
-from ecard.bench.runs import LANES, PROCESSES
+from ecard import serving
 from ecard.demo.stage import free_port
 from ecard.lifetime import bound
 from terminals.messages.signing import (
@@ -42,16 +42,11 @@ class HttpFailed(Exception):
 
 @contextmanager
 def server() -> Iterator[int]:
-    """Run the site on the measured database; yields its port. As many connections as ``runs.LANES``."""
+    """Run the site on the measured database; yields its port. Served as in operation."""
     port = free_port()
-    command = [
-        *("granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", str(PROCESSES), "--blocking-threads", str(LANES // PROCESSES), "--log-level", "error"),
-        "ecard.wsgi:application",
-    ]
     environment = os.environ | {"DATABASE_URL": _url(), "SITE_URL": f"http://127.0.0.1:{port}"}
     process = subprocess.Popen(
-        bound([sys.executable, "-m", *command]),
+        bound([sys.executable, "-m", *serving.command(port)]),
         env=environment,
         cwd=settings.BASE_DIR,
         stdout=subprocess.DEVNULL,

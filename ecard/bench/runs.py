@@ -19,11 +19,13 @@ from multiprocessing.synchronize import Barrier
 
 from django.db import connections
 
+from ecard import serving
+
 Work = Callable[[], None]
 Prepare = Callable[[int, int], Work]
 """(client, of how many) → one operation, ready to be repeated."""
-PROCESSES = os.cpu_count() or 1
-LANES = 4 * PROCESSES
+PROCESSES = serving.WORKERS
+LANES = serving.THREADS * PROCESSES
 """How many operations are under way at once where clients share the connections of a server."""
 
 

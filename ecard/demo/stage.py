@@ -18,6 +18,7 @@ from django.conf import settings
 
 from accounts.actors import Actor
 from accounts.wiring import now
+from ecard import serving
 from ecard.demo.places import DESK_NAME
 from ecard.lifetime import bound
 from terminals.models import Terminal
@@ -113,11 +114,7 @@ class Stage:
             time.sleep(0.5)
 
     def _serve(self) -> None:
-        command = [
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
-            *("--port", str(self.port), "--blocking-threads", "8", "--log-level", "error"),
-            "ecard.wsgi:application",
-        ]
+        command = [sys.executable, "-m", *serving.command(self.port, workers=1, threads=8)]
         environment = os.environ | {"SITE_URL": self.url}
         server = subprocess.Popen(
             bound(command), start_new_session=True, env=environment, cwd=settings.BASE_DIR, stdout=sys.stderr

@@ -15,13 +15,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from ecard import serving
 from ecard.demo.stage import NotReady, free_port
 from ecard.lifetime import bound
 
 READY_S = 120.0
 """A loaded machine takes its time; a server that ends is noticed at once."""
 STOP_S = 15.0
-APPLICATION = "ecard.wsgi:application"
 """What the server runs; tests plant their bugs here."""
 
 
@@ -66,11 +66,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers. Raises ``NotReady``."""
-        command = [
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"),
-            *("--port", str(self.port), "--workers", str(os.cpu_count() or 1), "--blocking-threads", "8"),
-            *("--log-level", "error", APPLICATION),
-        ]
+        command = [sys.executable, "-m", *serving.command(self.port)]
         environment = os.environ | {
             "DATABASE_URL": database_url(),
             "SITE_URL": self.url,
