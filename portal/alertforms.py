@@ -50,7 +50,7 @@ class AlertsForm(StrictForm):
         self._ways = ways
         for way in ways:
             for group in AlertGroup:
-                self.fields[f"{way}_{group}"] = forms.BooleanField(label=WAYS[way][0], required=False)
+                self.fields[f"{way}_{group}"] = forms.BooleanField(label=str(WAYS[way][0]), required=False)
 
     def chosen(self) -> Choice:
         """What was chosen. What the page did not ask stays as it was: letters by a way without an address."""
@@ -97,9 +97,9 @@ class AddressForm(StrictForm):
             if way is AlertWay.MAIL
             else {"type": "tel", "autocomplete": "tel-national", "inputmode": "numeric"}
         )
-        self.fields["address"].label = WAYS[way][1]
+        self.fields["address"].label = str(WAYS[way][1])
         self.fields["address"].widget.attrs.update(looks)
-        self.fields["address"].widget.input_type = looks["type"]  # type: ignore[attr-defined]
+        self.fields["address"].widget.input_type = looks["type"]
 
 
 class CodeForm(StrictForm):

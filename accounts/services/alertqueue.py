@@ -65,7 +65,7 @@ def tell_standing(*, now: datetime) -> int:
     scan = AlertScan.objects.select_for_update().get(name="standing")
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, [min(scan.until, now) - AGAIN])
-        told = cursor.rowcount
+        told = int(cursor.rowcount)
     scan.until = now
     scan.save(update_fields=["until"])
     return told
