@@ -143,7 +143,7 @@ def reasons_of(partner_id: int, *, now: datetime) -> list[Refused]:
 
 def events_of(partner_id: int, *, newest: int = 10) -> list[SecurityEvent]:
     """What was noticed about it, newest first."""
-    found = SecurityEvent.objects.filter(terminal_id=None, detail__partner=partner_id)
+    found = SecurityEvent.objects.filter(terminal__isnull=True, detail__partner=partner_id)
     return list(found.order_by("-at")[:newest])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
@@ -145,7 +145,7 @@ def admit(key: Key, stamp: PartnerStamp, *, now: datetime) -> int | None:
 
     One statement.
     """
-    params = {
+    params: dict[str, Any] = {
         "partner": key.id,
         "nonce": stamp.nonce,
         "epoch": stamp.epoch,

@@ -200,12 +200,13 @@ def _page(
     moment = now()
     word, tone = WORDS[found.state]
     days = reading.days_of(found.id)
+    most = max((day.asked for day in days), default=0)
     context: dict[str, Any] = {
         "row": found,
         "word": word,
         "tone": tone,
         "problem": problem,
-        "days": [(day, _width(day.asked, days), _width(day.refused, days)) for day in days],
+        "days": [(day, _width(day.asked, most), _width(day.refused, most)) for day in days],
         "reasons": reading.reasons_of(found.id, now=moment),
         "events": reading.events_of(found.id),
         "may_turn": request.officer.role in ADMINS and found.revoked_at is None,
@@ -220,6 +221,6 @@ def _page(
     return staff_page(request, "counter/office/partner.html", context, status=status)
 
 
-def _width(count: int, days: list[Any]) -> int:
+def _width(count: int, most: int) -> int:
     """Of a bar, on a scale of a hundred that ends with the busiest day."""
-    return round(100 * count / max(1, *(day.asked for day in days)))
+    return 100 * count // max(1, most)

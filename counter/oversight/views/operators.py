@@ -22,6 +22,7 @@ from accounts.staff import StaffRow
 from accounts.wiring import now, secrets
 from counter.access import StaffRequest, hand_of, staff_required
 from counter.forms import CodeForm, StrictForm
+from counter.oversight.drawings import qr_code
 from counter.oversight.forms import DeedForm, EnableForm, NewStaffForm, PostForm
 from counter.oversight.kinds import Words, kind_of
 from counter.oversight.staff_kinds import PROBLEMS
@@ -160,7 +161,7 @@ def give_authenticator(request: StaffRequest, operator_id: int) -> HttpResponse:
         )
         secret = parse_qs(urlsplit(address).query)["secret"][0]
         groups = " ".join(secret[place : place + 4] for place in range(0, len(secret), 4))
-        shown = {"row": row, "address": address, "groups": groups}
+        shown = {"row": row, "address": address, "groups": groups, "code": qr_code(address)}
         return staff_page(request, "counter/oversight/handed.html", shown)
 
     return _deed(request, row, "authenticator", form, deed)
