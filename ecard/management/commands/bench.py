@@ -74,7 +74,7 @@ class Command(BaseCommand):
         if not settings.DEMO:
             raise CommandError("bench 只在演示环境中运行：它会另建一个数据库")
         if options["portal"]:
-            for row in portal.rows(portal.measure()):
+            for row in portal.rows(portal.measure() | portal.measure_long()):
                 self.stdout.write(json.dumps(row))
             return
         size = campus.Size().quick() if quick else campus.Size()
