@@ -111,6 +111,22 @@ def test_too_many_lines_are_carried_forward_and_said_so(busy, web, monkeypatch):
     assert "之前的 27 笔没有列出" in text_of(web.get(WHERE))
 
 
+def test_five_thousand_lines_are_printed(busy, web, monkeypatch):
+    page = statements.money.statement_page
+
+    def many(*args, **kwargs):
+        found = page(*args, **kwargs)
+        return type(found)((found.lines[0],) * kwargs["size"], None, None)
+
+    monkeypatch.setattr(statements.money, "statement_page", many)
+
+    answer = web.get(WHERE)
+
+    assert statements.MOST == 5_000
+    assert text_of(answer).count('class="when num"') == 5_000 + 193
+    assert "第 193 页，共 193 页" in text_of(answer)
+
+
 # ------------------------------------------------------------------------------------------------ the code
 
 
@@ -184,7 +200,8 @@ def test_the_paper_of_a_closed_account_is_still_good(client, till):
     found = of(person)
     Card.objects.filter(account=person.account).update(life="returned")
     for life in ("closing", "closed"):
-        Account.objects.filter(pk=person.account.pk).update(life=life)
+        ended = timezone.now() if life == "closed" else None
+        Account.objects.filter(pk=person.account.pk).update(life=life, closed_at=ended)
 
     assert check(client, found.reference, found.code).status_code == 200
 
