@@ -9,13 +9,14 @@ from enum import Enum
 from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.text import parse_text
 from accounts.policies import Value
-from purse.money import AmountError, parse_yuan, yuan
+from purse.money import yuan
 
 Words = str | Promise
 _WHOLE: Final = re.compile(r"\A[0-9]{1,6}\Z")
@@ -132,9 +133,9 @@ class Term:
         if _ZERO.match(text.strip()):
             return 0
         try:
-            return parse_yuan(text)
-        except AmountError as error:
-            raise BadValue(gettext(str(error))) from None
+            return parse_amount(text)
+        except Rejected as rejected:
+            raise BadValue(rejected.message) from None
 
     def _whole(self, text: str) -> int:
         if not _WHOLE.match(text.strip()):

@@ -17,13 +17,13 @@ from django_otp import devices_for_user
 
 from accounts.actors import Actor, Channel
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.text import parse_text
 from accounts.selectors import campuses
 from accounts.services import throttle
 from accounts.services.login import NOT_IN
 from accounts.services.operators import guess_of
 from accounts.wiring import client_address, now, secrets
-from purse.money import AmountError, parse_yuan
 from reconciliation.kinds import Mismatch
 from reconciliation.queue import Cursor, Order, Show, Wanted
 from reconciliation.workload import colleagues
@@ -299,9 +299,9 @@ class QueueForm(StrictForm):
         if not text.strip():
             return 0
         try:
-            return parse_yuan(text)
-        except AmountError as error:
-            raise forms.ValidationError(str(error)) from None
+            return parse_amount(text)
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -12,10 +12,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.identifiers import parse_identifier
 from accounts.checks.text import parse_text
 from portal.forms import DayField, StrictForm
-from purse.money import AmountError, parse_yuan
 from reconciliation.kinds import DisputeKind
 
 TEXT_MAX = 500
@@ -128,9 +128,9 @@ class MissingTopUpForm(StrictForm):
     def clean_amount(self) -> int:
         """In fen, above zero, by the one parser of money."""
         try:
-            fen = parse_yuan(self.cleaned_data["amount"])
-        except AmountError as error:
-            raise forms.ValidationError(str(error)) from None
+            fen = parse_amount(self.cleaned_data["amount"])
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
         if fen == 0:
             raise forms.ValidationError(_("金额必须大于 0"))
         if fen > 10_000_000:

@@ -12,10 +12,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.pins import parse_pin
 from accounts.selectors import CampusFacts
 from portal.words import local_name
-from purse.money import AmountError, parse_yuan
 from transactions.kinds import EntryKind
 from transactions.selectors import LAST_SEQ, StatementRange
 
@@ -150,9 +150,9 @@ class AmountField(forms.Field):
         if not value:
             return None
         try:
-            return parse_yuan(value)
-        except AmountError as problem:
-            raise forms.ValidationError(str(problem)) from None
+            return parse_amount(value)
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
 
 
 class DaysForm(StrictForm):

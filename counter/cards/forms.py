@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.identifiers import parse_school_number
 from accounts.checks.idnumber import parse_document_number, parse_id_number
 from accounts.checks.text import parse_name, parse_text
@@ -18,7 +19,6 @@ from accounts.papers import PaperKind
 from accounts.selectors import campuses
 from counter.forms import KeyField, ReasonField, StrictForm
 from counter.people.documents import DocumentFields
-from purse.money import AmountError, parse_yuan
 from reconciliation.services.closing import CardBack, Way
 from transactions.services.cardmoney import HOLD_DAYS_MAX, Cause, PaidBy
 
@@ -208,9 +208,9 @@ class ReplaceForm(DocumentFields, KeyedForm):
         if not text.strip() or text.strip() in ("0", "0.0", "0.00"):
             return 0
         try:
-            return parse_yuan(text)
-        except AmountError as error:
-            raise forms.ValidationError(str(error)) from None
+            return parse_amount(text)
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
 
     def clean_hold_days(self) -> int:
         """1 to 60 days."""

@@ -11,11 +11,11 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.identifiers import AccountNumber, SchoolNumber, parse_identifier
 from accounts.checks.text import parse_text
 from counter.forms import KeyField, ReasonField, StrictForm
 from counter.people.documents import DocumentFields
-from purse.money import AmountError, parse_yuan
 from reconciliation.disputes import Cursor, Show
 from reconciliation.kinds import DisputeKind
 
@@ -142,9 +142,9 @@ class OpenForm(DocumentFields, KeyedForm):
     def clean_amount(self) -> int:
         """In fen, above zero."""
         try:
-            fen = parse_yuan(self.cleaned_data["amount"])
-        except AmountError as error:
-            raise forms.ValidationError(str(error)) from None
+            fen = parse_amount(self.cleaned_data["amount"])
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
         if fen <= 0:
             raise forms.ValidationError(_("金额必须大于 0"))
         return fen

@@ -9,9 +9,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.text import parse_text
 from counter.forms import REASON_MAX, KeyField, ReasonField, StrictForm
-from purse.money import AmountError, parse_yuan, yuan
+from purse.money import yuan
 from transactions.services.shifts import DENOMINATIONS, PIECES_MAX
 
 _NUMBER = re.compile(r"\A[0-9]{1,4}\Z")
@@ -39,9 +40,9 @@ class YuanField(forms.CharField):
         if self.zero and text.strip() in ("", "0", "0.0", "0.00"):
             return 0
         try:
-            return parse_yuan(text)
-        except AmountError as error:
-            raise forms.ValidationError(str(error)) from None
+            return parse_amount(text)
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
 
 
 class IdField(forms.CharField):

@@ -10,12 +10,12 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
+from accounts.checks.amounts import parse_amount
 from accounts.checks.text import parse_text
 from accounts.search import LONGEST
 from banking.numbers import parse_bank_card
 from counter.forms import KeyField, ReasonField, StrictForm
 from counter.people.documents import DocumentFields
-from purse.money import AmountError, parse_yuan
 from transactions.selectors import StatementRange
 
 LONGEST_DAYS = 366
@@ -90,9 +90,9 @@ class AmountField(forms.CharField):
         if text.strip() in ("0", "0.0", "0.00"):
             return 0
         try:
-            return parse_yuan(text)
-        except AmountError as error:
-            raise forms.ValidationError(str(error)) from None
+            return parse_amount(text)
+        except Rejected as rejected:
+            raise forms.ValidationError(rejected.message) from None
 
 
 class LimitForm(DocumentForm):

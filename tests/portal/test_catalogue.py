@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation.template import templatize
 
+from accounts.checks.amounts import SENTENCES
 from ecard.ctl import catalogues
 
 ROOT = Path(settings.BASE_DIR)
@@ -62,9 +63,29 @@ def test_the_compiled_catalogue_is_whole_and_current(source):
     assert catalogues.complaints(source) == []
 
 
+def test_every_refusal_of_an_amount_is_said_in_english():
+    """``purse`` knows no languages: its sentences are translated where amounts are typed."""
+    code = (ROOT / "purse/money.py").read_text()
+    said = set(re.findall(r'AmountError\("([^"]+)"\)', code.split("def fen_from_json")[0]))
+
+    assert said == set(SENTENCES)
+    with translation.override("en"):
+        assert not [sentence for sentence in SENTENCES.values() if CHINESE.search(str(sentence))]
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"), [("1.234", "two decimals"), ("abc", "12.50"), ("0", "above 0"), ("9" * 41, "too long")]
+)
+def test_a_page_says_it_in_english(web, typed, says):
+    answer = web.get(f"/me/statement/?least={typed}", headers={"accept-language": "en"})
+
+    assert answer.status_code == 400
+    assert says in answer.content.decode()
+
+
 def test_no_word_of_a_template_escapes_translation():
     """Chinese stands in templates only inside translation tags; the pages for faults are in both languages at once."""
-    bilingual = {"400.html", "500.html"}
+    bilingual = {"400.html", "500.html", "503.html"}
     tags = re.compile(r"{%\s*blocktranslate.*?endblocktranslate\s*%}|{%.*?%}|{#.*?#}", flags=re.DOTALL)
 
     left = {

@@ -44,7 +44,7 @@ GUESSED = (
     *("consumption", "consumption-password", "passwords", "security/consumption", "pin", "pad", "set-pin"),
 )
 OF_THE_DESK = {"counter:login", "counter:logout", "counter:pad", "admin:login", "admin:logout"}
-"""The doors themselves, and the pad on the desk: it opens with a key that a clerk gives out, once, not with a session."""
+"""The doors themselves, and the pad on the desk, which opens with a key that a clerk gives out, not with a session."""
 SHORT_OF_THE_COUNTER = {302, 403, 404, 405}
 """To the door, forbidden, not there, not offered so."""
 
