@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import unhexlify
+from collections.abc import Iterator
 
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -21,6 +22,13 @@ STAFF = (
     ("shenji", "沈审计", OperatorRole.AUDITOR),
 )
 ADMIN, SECOND_ADMIN, CLERK, CASHIER = "admin", "admin2", "kawu", "shouyin"
+DOES = {
+    OperatorRole.ADMIN: "终端、服务点、商户、参数、操作员；看不到钱和个人信息",
+    OperatorRole.SUPERVISOR: "对账台、复核、班次接收、审计；超过 50.00 元要另一位主管同意",
+    OperatorRole.CLERK: "查找、发卡、换卡、挂失、密码、名册照片、批量制卡、争议、拾卡",
+    OperatorRole.CASHIER: "开班、充值、小票、交班；顾客屏从收银页打开",
+    OperatorRole.AUDITOR: "什么都看得到，什么也改不了",
+}
 SUPERVISORS = ("zhuguan", "zhuguan2")
 """Above the bound one decides and the other agrees."""
 
@@ -35,6 +43,15 @@ def make_staff() -> None:
         looks = role is not OperatorRole.CASHIER  # the back office shows accounts; a cashier needs none of it
         operator = make(username, PASSWORD, role=role, is_staff=looks, display_name=name)
         TOTPDevice.objects.create(user=operator, name="demo", key=CODE_SECRET, confirmed=True)
+
+
+def tasks() -> Iterator[tuple[str, str, OperatorRole, str]]:
+    """(user, name, role, what one tries with it) in the order of the day: desk, cash, supervision, the rest."""
+    order = [OperatorRole.CLERK, OperatorRole.CASHIER, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR]
+    for role in (*order, OperatorRole.ADMIN):
+        for username, name, own in STAFF:
+            if own is role:
+                yield username, name, role, DOES[role]
 
 
 def present_code() -> str:

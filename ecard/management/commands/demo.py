@@ -87,13 +87,11 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"  读卡器   http://127.0.0.1:{stage.port + 2}/   柜台的读卡器：把卡放上去，对账台上才能读卡、解冻"
             )
+        self.stdout.write(f"  工作人员 {stage.url}/counter/   后台 {stage.url}/admin/\n")
+        for username, name, role, does in staff.tasks():
+            self.stdout.write(f"  {username:<9} {name} · {role.label}：{does}")
         self.stdout.write(
-            f"  对账台   {stage.url}/counter/cases/   用户 {'、'.join(name for name, _, _ in staff.STAFF[1:])}"
-        )
-        self.stdout.write(f"  收银     {stage.url}/counter/cash/   用户 {staff.CASHIER}；顾客屏从收银页打开")
-        self.stdout.write(
-            f"  后台     {stage.url}/admin/   用户 admin；密码都是 {staff.PASSWORD}"
-            f" 动态码 {staff.present_code()}（./ecardctl manage demo_code 看新的）\n"
+            f"  密码都是 {staff.PASSWORD}  动态码 {staff.present_code()}（./ecardctl manage demo_code 看新的）\n"
         )
         for told in sorted(STORIES, key=lambda story: story.number):
             pin = f"{INITIAL_PIN} (初始密码)" if told.number in STILL_INITIAL else QUERY_PIN
