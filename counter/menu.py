@@ -33,7 +33,7 @@ TABS = (
         "cash",
         (OperatorRole.CASHIER, OperatorRole.CLERK, OperatorRole.SUPERVISOR),
     ),
-    Tab("counter:accounts", _("持卡人"), "search", _DESK),
+    Tab("counter:accounts", pgettext_lazy("tab", "持卡人"), "search", _DESK),
     Tab("counter:cases", _("待处理"), "list", _DESK),
     Tab("counter:decisions", pgettext_lazy("tab", "复核"), "check", _SIGNS, counts="waiting_count"),
     Tab("counter:disputes", pgettext_lazy("tab", "争议"), "alert", _DESK),
@@ -47,7 +47,7 @@ TABS = (
         "globe",
         (OperatorRole.ADMIN, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR),
     ),
-    Tab("counter:operators", _("操作员"), "lock", (OperatorRole.ADMIN, OperatorRole.AUDITOR)),
+    Tab("counter:operators", pgettext_lazy("tab", "操作员"), "lock", (OperatorRole.ADMIN, OperatorRole.AUDITOR)),
     Tab(
         "counter:shifts",
         pgettext_lazy("tab", "班次"),

@@ -75,8 +75,8 @@ TALES = (
     ),
     Tale(
         DisputeKind.WRONG_AMOUNT,
-        "打印机卡纸，一张也没有打出来",
-        ((_KIND.TAKEN, ""), (_KIND.REMARKED, "文印店来电确认，当天下午确实卡纸")),
+        "刷完卡窗口才说菜卖完了，什么也没有打到",
+        ((_KIND.TAKEN, ""), (_KIND.REMARKED, "餐厅来电确认，那个时间窗口确实收摊了")),
         End.REFUNDED,
     ),
     Tale(DisputeKind.NOT_MINE, "卡借给同学用过一次，这一笔他说不是他的", ((_KIND.TAKEN, ""),), End.PROPOSED),
