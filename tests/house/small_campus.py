@@ -83,6 +83,13 @@ class SmallCampus:
         else:
             self.parts.client.up = False
 
+    def look(self, card):
+        """An empty tap."""
+        self.reader.place(card)
+        tapped = self.parts.sales.balance(self.reader.wait_for_card(0))
+        self.reader.lift()
+        return tapped
+
     def _tap(self, card, fen):
         self.reader.place(card)
         tapped = self.parts.sales.buy(self.reader.wait_for_card(0), Order(fen, again=True))

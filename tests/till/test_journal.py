@@ -374,3 +374,21 @@ def test_a_copy_of_the_journal_is_readable(path, tmp_path):
 def journal_tail(journal: Journal) -> tuple[int, str]:
     last = journal.unsent(200)[-1]
     return last["seq"], last["mac"]
+
+
+def test_what_the_server_has_lost_is_handed_in_again_but_not_what_it_refused(path):
+    """C4: a server that was put back to an older state asks from a number on."""
+    store, journal = opened(path)
+    for _ in range(4):
+        sell_offline(journal)
+    results = [Result.POSTED, Result.POSTED, Result.REFUSED, Result.DUPLICATE]
+    journal.answered([RecordAnswer(seq, result) for seq, result in enumerate(results, 1)], 1_000)
+
+    assert (journal.hand_in_again(2), journal.hand_in_again(2)) == (2, 0)
+    assert ([record["seq"] for record in journal.unsent(200)], journal.unsent_count()) == ([2, 4], 2)
+    journal.answered([RecordAnswer(2, Result.DUPLICATE), RecordAnswer(4, Result.POSTED)], 2_000)
+    store.close()
+
+    store, journal = opened(path)
+    assert (journal.unsent(200), journal.unsent_count()) == ([], 0)
+    store.close()
