@@ -111,6 +111,12 @@ def cases_of(account_id: int) -> list[CaseRow]:
     return [row_of(each) for each in cases.order_by("-opened_at", "-id")]
 
 
+def open_cases_of(account_id: int) -> list[CaseRow]:
+    """The cases of an account that wait for somebody, oldest first. One statement."""
+    cases = _open(None).filter(account_id=account_id).select_related("account")
+    return [row_of(each) for each in cases.order_by("opened_at", "id")]
+
+
 def notes(case_id: int) -> list[CaseNote]:
     """What happened to a case, in order."""
     return list(CaseNote.objects.filter(case_id=case_id).order_by("at", "id"))

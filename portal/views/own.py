@@ -27,6 +27,7 @@ from portal.doors import actor_of, source_of
 from portal.forms import LossForm, PasswordForm, StatementForm, StrictForm
 from portal.pages import centers, own_page
 from portal.words import difference
+from reconciliation.selectors import open_cases_of
 from terminals.selectors import silent_tills
 from transactions.days import local_day
 from transactions.selectors import (
@@ -48,6 +49,7 @@ def overview(request: HolderRequest) -> HttpResponse:
     differs = difference(account, card, why_they_differ(card.id)) if card is not None and seen else None
     context = {
         "differs": differs,
+        "cases": open_cases_of(account.id) if account.frozen_at is not None else [],
         "lines": latest_lines(account.id),
         **centers(),
     }

@@ -104,6 +104,7 @@ def test_a_lost_card_shows_since_when_and_how_to_take_it_back(web, holder):
 
     assert "这张卡已经挂失" in page
     assert LossReport.objects.get().reference in page
+    assert "渠道 网站" in page
     assert "确认挂失这张卡" not in page
     assert "怎样解挂或补卡" in text_of(web.get("/me/"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.utils import timezone
 
@@ -10,8 +12,9 @@ from accounts.models import Account, Card
 from accounts.services.rows import By
 from accounts.services.standing import freeze
 from purse.rules import FreezeReason
-from tests.campus import make_person
-from tests.portal.conftest import BEFORE_THE_WRITE, give_pin, sign_in, text_of
+from tests.campus import make_campus, make_person
+from tests.counter.test_cases_page import make_case
+from tests.portal.conftest import BEFORE_THE_WRITE, PIN, give_pin, sign_in, text_of
 
 
 def test_shows_book_card_place_and_the_day_against_the_limit(web, holder, till):
@@ -53,6 +56,20 @@ def test_a_frozen_holder_reads_the_reason_what_is_blocked_and_where_to_go(web, h
     assert "身份识别" in page
     assert "逸夫馆" in page
     assert "8:00–11:30" in page
+
+
+def test_a_frozen_holder_is_told_the_number_of_his_case(client, db, django_assert_max_num_queries):
+    opened = make_case(make_campus()[0], 20_001, mismatch="EXCESS", proposal="keep_card", at_risk_fen=52_00)
+    account = opened.account
+    give_pin(account)
+    by = By(Actor.system("test"), timezone.now(), "test")
+    freeze(account.pk, [FreezeReason.CARD_ABOVE_BOOK], by=by)
+    client.post("/login/", {"identifier": str(account.number), "pin": PIN})
+
+    with django_assert_max_num_queries(10):
+        page = text_of(client.get("/me/"))
+
+    assert re.search(rf'案例号 <strong class="num">{opened.pk}</strong>', page)
 
 
 def test_a_frozen_card_is_not_promised_to_heal_by_itself(web, till):

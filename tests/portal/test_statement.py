@@ -88,6 +88,7 @@ def test_a_page_needs_at_most_ten_statements(web, busy, django_assert_max_num_qu
         page = text_of(web.get("/me/statement/"))
 
     assert page.count('class="change right"') == 20
+    assert "卡计数 45" in page
 
 
 def test_the_links_lead_through_the_whole_statement(web, busy):
