@@ -48,6 +48,9 @@ class AlertsForm(StrictForm):
         super().__init__(data, initial=_typed(choice))
         self._choice = choice
         self._ways = ways
+        if not ways:  # there is nothing to be written: the page keeps how it would be, and does not ask
+            for name in ("language", "amounts", "quiet"):
+                self.fields[name].widget = forms.HiddenInput()
         for way in ways:
             for group in AlertGroup:
                 self.fields[f"{way}_{group}"] = forms.BooleanField(label=str(WAYS[way][0]), required=False)

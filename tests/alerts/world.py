@@ -53,7 +53,7 @@ def address(
 ) -> AlertContact:
     """An address that was confirmed: asked for, code read, code typed; its letter with the code is out of the way."""
     alertcontacts.ask(
-        account.pk, way, text, source="web:10.0.0.9", actor=me(account), now=now, secrets=secrets()
+        account.pk, way, text, source=f"web:{account.pk}", actor=me(account), now=now, secrets=secrets()
     )
     contact = AlertContact.objects.get(account=account, way=way)
     code = alertcontacts.code_of(contact, secrets())

@@ -69,6 +69,9 @@ def production(settings):
     settings.SITE_URL = "https://ecard.example.edu.cn"
     settings.TRUSTED_PROXY_HOPS = 1
     settings.ECARD_NOW = None
+    settings.EMAIL_HOST = "mail.example.edu.cn"
+    settings.DEFAULT_FROM_EMAIL = "校园卡 <card@example.edu.cn>"
+    settings.SMS_GATEWAY = ""
     return settings
 
 
@@ -84,12 +87,24 @@ def test_a_proper_production_machine_has_nothing_to_complain_about(production):
         ("ECARD_NOW", "2026-09-01T08:00:00+08:00", "ecard.E007"),
         ("SITE_URL", "", "ecard.E008"),
         ("SITE_URL", "http://ecard.example.edu.cn", "ecard.E009"),
+        ("EMAIL_SECURITY", "ssl", "ecard.E010"),
+        ("EMAIL_SECURITY", "none", "ecard.E011"),
+        ("DEFAULT_FROM_EMAIL", "", "ecard.E012"),
+        ("DEFAULT_FROM_EMAIL", "校园卡", "ecard.E012"),
+        ("SMS_GATEWAY", "portal.sms.outbox", "ecard.E013"),
     ],
 )
 def test_what_belongs_to_demos_is_refused_in_production(production, name, value, error):
     setattr(production, name, value)
 
     assert error in found(checks.check_surroundings)
+
+
+@pytest.mark.parametrize(("host", "sender"), [("127.0.0.1", "card@example.edu.cn"), ("", "")])
+def test_a_mail_server_on_this_machine_or_none_at_all_is_a_valid_answer(production, host, sender):
+    production.EMAIL_HOST, production.EMAIL_SECURITY, production.DEFAULT_FROM_EMAIL = host, "none", sender
+
+    assert not found(checks.check_surroundings)
 
 
 def test_no_proxy_at_all_is_a_valid_answer(production):

@@ -39,6 +39,7 @@ PAGES = [
         "/me/loss/",
         "/me/disputes/",
         "/me/messages/",
+        "/me/alerts/",
         "/me/security/",
     ),
     "/me/bank-card/",

@@ -24,7 +24,7 @@ from transactions.days import SHANGHAI
 
 ROOT = Path(settings.BASE_DIR)
 PUBLIC = ["/", "/places/", "/login/", "/counter/login/"]
-PERSONAL = ["/me/", "/me/statement/", "/me/loss/", "/me/security/"]
+PERSONAL = ["/me/", "/me/statement/", "/me/loss/", "/me/security/", "/me/alerts/"]
 
 
 def policy_of(response) -> dict[str, str]:
