@@ -7,7 +7,6 @@ included, it does with the rights of the application in production.
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 
 import psycopg
@@ -16,8 +15,9 @@ from django.db import connection
 from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
 
+from ecard.ctl import debian
 from ecard.database import as_owner
-from tests import faults
+from tests import faults, hashing
 
 os.environ.setdefault(
     "DJANGO_ALLOW_ASYNC_UNSAFE", "true"
@@ -82,13 +82,30 @@ def _empty_tables(test: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _empty_tables
 
 
+# -------------------------------------------------------------------------------------------- passwords
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """Passwords cost next to nothing, except where ``passwords_as_in_production`` is asked for."""
+    with hashing.quick():
+        yield
+
+
+@pytest.fixture
+def passwords_as_in_production():
+    """For the tests that are about what a password costs."""
+    with hashing.as_in_production():
+        yield
+
+
 # ---------------------------------------------------------------------------------------------- browser
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args):
     """Use the system's Chromium; a browser of our own would be a large download per machine."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = debian.browser()
     if chromium is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []

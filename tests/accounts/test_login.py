@@ -98,15 +98,18 @@ def test_every_failure_looks_the_same(world):
     assert str(login.NOT_IN) == "账号或密码不正确，或尝试次数过多，请 15 分钟后再试"
 
 
-def test_every_failure_takes_the_same_time(world, monkeypatch):
-    """E3: medians within bounds of each other; one full hash whatever happens."""
+def test_every_failure_takes_the_same_time(world, monkeypatch, passwords_as_in_production):
+    """E3: medians within bounds of each other; one full hash whatever happens.
+
+    Counted is the time that the processor works for it, which does not depend on what else the machine does.
+    """
     monkeypatch.setattr(throttle, "CHALLENGE_SUBJECTS", 10_000)
     ways, took_s = failures_of(world), {}
     for round_ in range(9):
         for name, typed in ways.items():
-            started = time.perf_counter()
+            started = time.thread_time()
             sign_in(*typed, source=Source.web(f"198.51.100.{round_}"))
-            took_s.setdefault(name, []).append(time.perf_counter() - started)
+            took_s.setdefault(name, []).append(time.thread_time() - started)
 
     medians = {name: statistics.median(times) for name, times in took_s.items()}
     middle = statistics.median(medians.values())

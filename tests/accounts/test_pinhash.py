@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from django.contrib.auth.hashers import make_password
 
 from accounts import pinhash
 from accounts.keys import Secrets
@@ -22,12 +23,17 @@ def ask(account, pin, *, source=WEB, now=NOW, secrets=SECRETS):
     return passwords.verify_query(account.pk, pin, source=source, now=now, secrets=secrets)
 
 
-def test_a_hash_names_its_pepper_and_the_cost_of_the_design():
+def test_a_hash_names_its_pepper_and_the_cost_of_the_design(passwords_as_in_production):
     stored = pinhash.hash_pin(GOOD_PIN, kind=KIND, account_id=1, secrets=SECRETS)
 
     assert re.fullmatch(
         r"pin2\$2\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}", stored
     )
+
+
+def test_the_password_of_the_staff_has_the_cost_of_the_design(passwords_as_in_production):
+    """security.md: Argon2id as Django sets it, 100 MiB and two passes."""
+    assert make_password("a long pass phrase").startswith("argon2$argon2id$v=19$m=102400,t=2,p=8$")
 
 
 def test_a_hash_fits_one_account_one_kind_and_one_pepper_only():
@@ -53,7 +59,7 @@ def test_two_accounts_with_one_password_have_different_hashes():
 @pytest.mark.parametrize(
     "stored", [None, "", "pin2$", "pin2$2$", "pin2$2$argon2id$x", "pin1$2$argon2id$", "pin2$x$y"]
 )
-def test_a_broken_hash_is_never_right_and_costs_the_same(stored):
+def test_a_broken_hash_is_never_right_and_costs_the_same(stored, passwords_as_in_production):
     started = time.perf_counter()
     verified = pinhash.verify_pin(stored, GOOD_PIN, kind=KIND, account_id=1, secrets=SECRETS)
     took_s = time.perf_counter() - started

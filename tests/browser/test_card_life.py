@@ -6,13 +6,10 @@ exact at the end. Pictures go to docs/images when ECARD_SCREENSHOTS=1.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -21,10 +18,10 @@ from accounts.services.operators import officer_of
 from reconciliation.services.verify import verify
 from terminals.device.reader.model import ClassicCard
 from terminals.models import CardJob, JobState
-from terminals.services import jobs
-from tests.browser.test_cashier import read, sign_in
+from tests.browser.steps import DESKTOP, SMALLEST, at_this_desk, fits, in_english, picture, staff_in
+from tests.browser.test_cashier import read
 from tests.campus import POLICY, Counter, Person, make_campus, make_person
-from tests.counter.test_cases_page import PASSWORD, code_of, make_operator
+from tests.counter.test_cases_page import make_operator
 from tests.terminals.conftest import server
 from tests.till.desk_bench import DeskBench, hurried
 from tests.transactions.cash_desk import by
@@ -33,8 +30,6 @@ from transactions.services import shifts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["hurried", "server"]
-DESKTOP = {"width": 1280, "height": 900}
-SMALLEST = {"width": 320, "height": 640}
 
 
 @dataclass
@@ -58,22 +53,6 @@ class Hands:
 
 
 @pytest.fixture
-def shot(tmp_path):
-    kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
-    seen = os.environ.get("ECARD_SHOTS")
-    folder = Path(seen) if seen else Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def take(page, name: str) -> None:
-        page.evaluate("window.scrollTo(0, 0)")
-        height = min(1500, page.evaluate("document.documentElement.scrollHeight"))
-        clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height}
-        page.screenshot(path=folder / f"cards-{name}.png", full_page=True, clip=clip)
-
-    return take
-
-
-@pytest.fixture
 def chen(transactional_db):
     """A clerk with an open shift at the desk's drawer."""
     campus, _ = make_campus()
@@ -85,10 +64,7 @@ def chen(transactional_db):
 
 
 @pytest.fixture
-def hands(page, tmp_path, server, chen, monkeypatch):
-    monkeypatch.setattr(
-        jobs, "AGENT_THERE", timedelta(minutes=10)
-    )  # the desk is there, however slow this machine is
+def hands(page, tmp_path, server, chen, desk_stays):
     server.now = timezone.now()
     bench = DeskBench(tmp_path, server)
     bench.turn(1)
@@ -96,61 +72,44 @@ def hands(page, tmp_path, server, chen, monkeypatch):
     bench.cut_power()
 
 
-@pytest.fixture
-def come_in(page, live_server, hands):
-    """Sign in and take the desk."""
-
-    def come_in(person, to: str) -> None:
-        page.context.clear_cookies()
-        page.goto(f"{live_server.url}/counter/login/?next={to}")
-        page.get_by_label("用户名").fill(person.username)
-        page.get_by_label("密码", exact=True).fill(PASSWORD)
-        page.get_by_label("动态码").fill(code_of(person))
-        page.get_by_role("button", name="登录").click()
-        page.wait_for_url(f"**{to}")
-
-    return come_in
-
-
 def read_back(page, hands: Hands, plastic: ClassicCard) -> None:
     """Lay it down again and press 读卡, as the page asks."""
     page.get_by_role("button", name="读卡", exact=True).click()
     expect(page.locator(".reader-job")).to_be_visible()
     hands.run(plastic)
-    expect(page.get_by_text("读卡器上就是这张卡")).to_be_visible(timeout=8000)
+    expect(page.get_by_text("读卡器上就是这张卡")).to_be_visible()
 
 
-def top_up_at_the_till(browser, live_server, hands: Hands, plastic: ClassicCard) -> None:
+def top_up_at_the_till(window, live_server, hands: Hands, plastic: ClassicCard) -> None:
     """A cashier's own window: shift, card, amount, the customer looks, cash, the card again."""
     campus, _ = make_campus()
     wang = make_operator("wang", OperatorRole.CASHIER, campus, display_name="王收银")
     drawer = shifts.add_drawer(campus.pk, "LS01", name_zh="第二食堂充值点", name_en="Canteen 2", by=by(wang))
-    window = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai")
-    page = window.new_page()
-    sign_in(page, live_server, wang, "/counter/")
-    page.wait_for_url("**/counter/cash/open/")
+    page = window()
+    staff_in(page, live_server, wang, "/counter/cash/open/")
     page.get_by_label("钱箱").select_option(value=str(drawer.pk))
     page.get_by_label("¥100.00").fill("2")
     page.get_by_role("button", name="开班").click()
     page.wait_for_url("**/counter/cash/")
-    page.get_by_role("button", name="在此柜台工作").click()
-    display = window.new_page()
+    at_this_desk(page)
+    display = page.context.new_page()
     display.goto(f"{live_server.url}/counter/cash/display/")
     page.bring_to_front()
     page.reload()
     read(page, hands.bench, plastic)
     page.keyboard.type("50")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("顾客屏已显示此金额")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("顾客屏已显示此金额")).to_be_visible()
+    expect(page.get_by_role("button", name="现金确认")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("现金已确认")).to_be_visible()
     hands.run(plastic)
-    expect(page.get_by_text("充值完成，库与卡都已入账")).to_be_visible(timeout=10_000)
-    window.close()
+    expect(page.get_by_text("充值完成，库与卡都已入账")).to_be_visible()
+    page.context.close()
 
 
 def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
-    page, browser, live_server, hands, chen, come_in, shot
+    page, window, live_server, hands, chen, come_in
 ):
     page.set_viewport_size(DESKTOP)
     come_in(chen, "/counter/accounts/new/")
@@ -163,25 +122,24 @@ def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
     page.get_by_label("证件号码", exact=True).fill("E12345678")
     page.get_by_label("已查验的证件").select_option(label="护照")
     page.get_by_label("证件号码末四位").fill("5678")
-    shot(page, "open")
+    picture(page, "cards-open", page.get_by_role("button", name="确认开户，去制卡"))
     page.get_by_role("button", name="确认开户，去制卡").click()
     page.wait_for_url("**/make/")
 
-    page.get_by_role("button", name="在此柜台工作").click()
-    shot(page, "make")
+    at_this_desk(page)
+    picture(page, "cards-make", page.get_by_role("button", name="在读卡器上写卡"))
     page.get_by_role("button", name="在读卡器上写卡").click()
     expect(page.get_by_text("正在制卡")).to_be_visible()
     plastic = hands.blank()
-    expect(page.get_by_text("请把这张卡放回读卡器")).to_be_visible(timeout=8000)
+    expect(page.get_by_text("请把这张卡放回读卡器")).to_be_visible()
     read_back(page, hands, plastic)
-    shot(page, "hand-over")
+    picture(page, "cards-hand-over", page.get_by_role("button", name="确认发卡"))
     page.get_by_role("button", name="确认发卡").click()
-    expect(page.get_by_text("发卡已办理")).to_be_visible()
-    shot(page, "receipt")
+    picture(page, "cards-receipt", page.get_by_text("发卡已办理"))
 
     account = Account.objects.get()
     person = Person(account, Card.objects.get(), plastic)
-    top_up_at_the_till(browser, live_server, hands, plastic)
+    top_up_at_the_till(window, live_server, hands, plastic)
     till = Counter()
     till.now = timezone.now()
     assert till.tap(person, 12_30).refusal is None
@@ -192,12 +150,12 @@ def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
     page.get_by_label("收现金").check()
     page.get_by_label("已查验的证件").select_option(label="护照")
     page.get_by_label("证件号码末四位").fill("5678")
-    shot(page, "replace")
+    picture(page, "cards-replace", page.get_by_role("button", name="确认换卡"))
     page.get_by_role("button", name="确认换卡").click()
     page.wait_for_url("**/make/")
     expect(page.get_by_text("正在制卡")).to_be_visible()
     second = hands.blank()
-    expect(page.get_by_text("请把这张卡放回读卡器")).to_be_visible(timeout=8000)
+    expect(page.get_by_text("请把这张卡放回读卡器")).to_be_visible()
     read_back(page, hands, second)
     page.get_by_role("button", name="确认发卡").click()
     expect(page.get_by_text("发卡已办理")).to_be_visible()
@@ -215,9 +173,7 @@ def test_a_card_is_issued_used_lost_and_replaced_and_the_books_are_exact(
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
-def test_fits_the_smallest_telephone_and_every_finger(
-    page, live_server, hands, chen, come_in, shot, language
-):
+def test_fits_the_smallest_telephone_and_every_finger(page, live_server, hands, chen, come_in, language):
     """WCAG 1.4.10: 320 CSS pixels without scrolling sideways; 2.5.8: everything to press is 44 pixels high."""
     person = make_person(28_40)
     Account.objects.filter(pk=person.account.pk).update(kind="named")
@@ -225,7 +181,7 @@ def test_fits_the_smallest_telephone_and_every_finger(
     page.set_viewport_size(SMALLEST)
     come_in(chen, "/counter/accounts/new/")
     if language == "en":
-        page.get_by_role("button", name="English").click()
+        in_english(page)
 
     at = f"accounts/{person.account.pk}"
     for path in (
@@ -234,15 +190,4 @@ def test_fits_the_smallest_telephone_and_every_finger(
         *(f"{at}/{deed}/" for deed in ("make", "replace", "extend", "services", "held", "close", "slips")),
     ):
         page.goto(f"{live_server.url}/counter/{path}")
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert (path, wide) == (path, 0)
-        small = page.evaluate(
-            """() => [...document.querySelectorAll("a, button, summary, input:not([type=hidden]), select, textarea")]
-                .filter(it => it.offsetParent && !it.closest("p, .skip, .sr-only, li, label"))
-                .map(it => [it.outerHTML.slice(0, 90), it.getBoundingClientRect()])
-                .filter(([, box]) => box.height < 43.5).map(([html]) => html)"""
-        )
-        assert (path, small) == (path, [])
-        if os.environ.get("ECARD_SHOTS"):
-            page.emulate_media(color_scheme="dark" if language == "en" else "light")
-            shot(page, f"{path.strip('/').rpartition('/')[2]}-{language}")
+        fits(page, path, spare="p, .skip, .sr-only, li, label")

@@ -5,21 +5,19 @@ The campus is the one of ``./ecardctl demo``. Pictures go to docs/images when EC
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import time
 from io import StringIO
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 from playwright.sync_api import expect
 
 from ecard.demo import staff
 from ecard.demo.stage import Stage, free_port
 from ecard.demo.story import INITIAL_PIN, QUERY_PIN
+from tests.browser.steps import at_this_desk, picture
 from tests.portal.conftest import BEFORE_THE_WRITE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TILL_WINDOW = {"width": 1000, "height": 740}
 PORTAL_WINDOW = {"width": 1000, "height": 820}
 OFFICE_WINDOW = {"width": 1280, "height": 720}
-SOON_S = 10.0
+SOON_S = 60.0
 
 
 class TillFace:
@@ -51,22 +49,12 @@ class TillFace:
             self.page.locator("#after").fill(str(pull_after))
         self.page.locator(f"[data-card='{card}']").click()
 
+    def picture(self, state: str) -> None:
+        picture(self.page, f"demo-till-{state}", self.page.locator("#confirm"), whole=False)
+
     def shows(self, led: str, line: str = "") -> None:
         expect(self.page.locator("#spoken")).to_have_text(led)
         expect(self.page.locator(".lines")).to_contain_text(line)
-
-
-@pytest.fixture
-def shot(tmp_path):
-    """Take a picture of what the window shows, under a name."""
-    kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
-    folder = Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
-
-    def take(page, name: str) -> None:
-        page.evaluate("window.scrollTo(0, 0)")
-        page.screenshot(path=folder / f"demo-{name}.png")
-
-    return take
 
 
 @pytest.fixture
@@ -150,25 +138,24 @@ def _until(page, locator) -> None:
     expect(locator).to_have_count(1)
 
 
-def test_pays_pulls_the_card_away_too_fast_and_sees_it_healed(till, portal, shot):
+def test_pays_pulls_the_card_away_too_fast_and_sees_it_healed(till, portal):
     """指南 L101: 先在系统数据库中将持卡人的账号扣除消费金额，再将智能卡卡片内的余额减除消费金额。"""
     page = portal("10086")
     expect(page.get_by_text("¥28.40").first).to_be_visible()
-    shot(till.page, "till-idle")
+    till.picture("idle")
     till.key("5.50")
     till.shows("5.50")
-    shot(till.page, "till-amount")
+    till.picture("amount")
     till.put("10086")
     till.shows("22.90", "消费 5.50")
-    shot(till.page, "till-paid")
+    till.picture("paid")
     _until(page, page.get_by_text("卡片余额").locator("xpath=following-sibling::dd[contains(., '22.90')]"))
 
     till.key("1.30")
     till.put("10086", pull_after=BEFORE_THE_WRITE)
     till.shows("rEtry")
-    shot(till.page, "till-retry")
-    page.reload()
-    expect(page.get_by_role("heading", name="卡库相差 ¥1.30")).to_be_visible()
+    till.picture("retry")
+    _until(page, page.get_by_role("heading", name="卡库相差 ¥1.30"))
     difference = page.locator(".notice-warn")
     expect(difference).to_contain_text("拿卡过快")
     expect(difference).to_contain_text(
@@ -180,24 +167,23 @@ def test_pays_pulls_the_card_away_too_fast_and_sees_it_healed(till, portal, shot
     page.get_by_role("link", name="概览").click()
     _until(page, page.get_by_text("卡片余额").locator("xpath=following-sibling::dd[contains(., '21.60')]"))
     expect(page.get_by_role("heading", name=re.compile("卡库相差"))).to_have_count(0)
-    shot(page, "portal-healed")
+    picture(page, "demo-portal-healed", page.get_by_text("卡片余额").first, whole=False)
     page.get_by_role("link", name="流水", exact=True).click()
     expect(page.get_by_text("-¥1.30")).to_have_count(1)
 
 
-def test_the_stories_of_the_guide_look_as_told(till, portal, shot, page, live_server):
+def test_the_stories_of_the_guide_look_as_told(till, portal, page, live_server):
     """指南 L95: 智能卡余额为80元，数据库余额为28元，差额为52元 …… 冻结; L101: 1.1 元、2.4 元。"""
     portal("10087")
-    expect(page.get_by_role("heading", name="账户和卡片已冻结")).to_be_visible()
-    shot(page, "portal-frozen")
+    frozen = page.get_by_role("heading", name="账户和卡片已冻结")
+    picture(page, "demo-portal-frozen", frozen, whole=False)
     till.key("1.00")
     till.put("10087")
     till.shows("E 04")
-    shot(till.page, "till-frozen")
+    till.picture("frozen")
 
     portal("10088")
-    expect(page.get_by_role("heading", name="卡库相差 ¥1.30")).to_be_visible()
-    shot(page, "portal-too-fast")
+    picture(page, "demo-portal-too-fast", page.get_by_role("heading", name="卡库相差 ¥1.30"), whole=False)
     till.key("2.00")
     till.put("10088")
     till.shows("E 01", "余额不足")
@@ -209,25 +195,22 @@ def test_the_stories_of_the_guide_look_as_told(till, portal, shot, page, live_se
 
     staff.make_staff()
     _sign_in_as(page, live_server, "zhuguan", to="/counter/cases/")
-    expect(page.get_by_text("10087").first).to_be_visible()
-    shot(page, "counter-cases")
+    picture(page, "demo-counter-cases", page.get_by_text("10087").first, whole=False)
     page.set_viewport_size(OFFICE_WINDOW)
     _sign_in_as(page, live_server, "admin", to="/admin/transactions/entry/?q=10088")
     expect(page.locator("#result_list")).to_contain_text("-1.30")
-    shot(page, "admin-entries")
+    picture(page, "demo-admin-entries", page.locator("#result_list"), whole=False)
 
 
-def test_six_silent_days_from_the_till_to_the_desk_to_the_statement(
-    till, reader, portal, page, shot, live_server
-):
+def test_six_silent_days_from_the_till_to_the_desk_to_the_statement(till, reader, portal, page, live_server):
     """指南 L103-111: levelled, uploaded late, deducted twice, frozen; then refunded, unfrozen, and it pays again."""
     till.key("1.00")
     till.put("10090")
     till.shows("E 04")
 
     portal("10090")
-    expect(page.get_by_role("heading", name="账户和卡片已冻结")).to_be_visible()
-    shot(page, "portal-late")
+    frozen = page.get_by_role("heading", name="账户和卡片已冻结")
+    picture(page, "demo-portal-late", frozen, whole=False)
     page.get_by_role("link", name="流水", exact=True).click()
     lines = page.get_by_role("region", name="流水").get_by_role("table")
     expect(lines.get_by_text("平账").first).to_be_visible()
@@ -237,18 +220,20 @@ def test_six_silent_days_from_the_till_to_the_desk_to_the_statement(
     page.set_viewport_size(OFFICE_WINDOW)
     _sign_in_as(page, live_server, "zhuguan", to="/counter/cases/")
     page.get_by_role("link", name="重复扣款 10090").click()
+    refund = page.get_by_role("link", name="退还重复扣款 ¥23.40")
+    expect(refund).to_be_visible()
     case = page.url
-    page.get_by_role("link", name="退还重复扣款 ¥23.40").click()
+    refund.click()
     page.get_by_label("理由").fill("07 号机静默六天后才上传，平账时已扣过")
     page.get_by_role("button", name="确认退还重复扣款").click()
     expect(page.get_by_text("已执行")).to_be_visible()
 
     page.goto(case)
-    page.get_by_role("button", name="在此柜台工作").click()
+    at_this_desk(page)
     page.get_by_role("button", name="读卡", exact=True).click()
     reader.locator("#find").fill("10090")
     reader.locator("[data-card='10090']").click()
-    expect(page.locator(".reader .figure")).to_be_visible(timeout=SOON_S * 1000)  # the job is over
+    expect(page.locator(".reader .figure")).to_be_visible()  # the job is over
     page.get_by_role("link", name="解冻").click()
     page.get_by_label("理由").fill("卡在读卡器上，卡库一致")
     page.get_by_role("button", name="确认解冻").click()
@@ -260,10 +245,9 @@ def test_six_silent_days_from_the_till_to_the_desk_to_the_statement(
     page.set_viewport_size(PORTAL_WINDOW)
     portal("10090")
     _until(page, page.get_by_text("卡片余额").locator("xpath=following-sibling::dd[contains(., '40.20')]"))
-    expect(page.get_by_role("heading", name="账户和卡片已冻结")).to_have_count(0)
+    expect(frozen).to_have_count(0)
     page.get_by_role("link", name="流水", exact=True).click()
-    expect(lines.get_by_text("退还").first).to_be_visible()
-    shot(page, "portal-refunded")
+    picture(page, "demo-portal-refunded", lines.get_by_text("退还").first, whole=False)
 
 
 def _sign_in_as(page, live_server, username: str, *, to: str) -> None:

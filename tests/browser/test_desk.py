@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from accounts.models import Operator, OperatorRole
+from accounts.models import OperatorRole
 from reconciliation.models import Case
 from terminals.models import CardJob, Terminal, TerminalContact
-from tests.counter.test_cases_page import PASSWORD, code_of, make_operator
+from tests.browser.steps import DESKTOP, PHONE, SMALLEST, at_this_desk, fits, in_chinese, in_english, picture
+from tests.counter.test_cases_page import make_operator
 from tests.reconciliation import books
 from tests.reconciliation.books import NOW, Book, campus, merchant
 from tests.reconciliation.desk import desk_terminal, doubled, freeze, gap, open_case, read_on, torn
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-SMALLEST = {"width": 320, "height": 640}
-MAX_HEIGHT = 1600
-"""Pictures for the documents end here; what follows below is more of the same."""
-
-
-@pytest.fixture(autouse=True)
-def clean_console(page):
-    """The strict content security policy and the scripts leave no complaint."""
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield
-    assert not [text for text in complaints if "status of 40" not in text]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clean_console")]
 
 
 @pytest.fixture
@@ -85,71 +67,37 @@ def wu(transactional_db):
     return make_operator("wu", OperatorRole.SUPERVISOR, campus("laoshan"), display_name="吴岳")
 
 
-@pytest.fixture
-def come_in(page, live_server):
-    """Sign in as a member of staff."""
-
-    def come_in(person: Operator, to: str = "/counter/cases/") -> None:
-        page.context.clear_cookies()
-        page.goto(f"{live_server.url}/counter/login/?next={to}")
-        page.get_by_label("用户名").fill(person.username)
-        page.get_by_label("密码", exact=True).fill(PASSWORD)
-        page.get_by_label("动态码").fill(code_of(person))
-        page.get_by_role("button", name="登录").click()
-        page.wait_for_url(f"**{to}")
-
-    return come_in
-
-
-@pytest.fixture
-def shot(tmp_path):
-    """A picture of the whole page under the desk's own names."""
-    kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
-    folder = Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
-
-    def take(page, name: str) -> None:
-        page.evaluate("window.scrollTo(0, 0)")
-        height = min(MAX_HEIGHT, page.evaluate("document.documentElement.scrollHeight"))
-        clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height}
-        page.screenshot(path=folder / f"desk-{name}.png", full_page=True, clip=clip)
-
-    return take
-
-
-def test_a_double_charge_from_the_queue_to_the_letter(page, stories, li, come_in, shot):
+def test_a_double_charge_from_the_queue_to_the_letter(page, stories, li, come_in):
     """指南 L109-111: levelled, uploaded late, frozen, refunded, unfrozen; a supervisor decides in a minute."""
     book, _ = stories["double"]
     page.set_viewport_size(DESKTOP)
     come_in(li)
-    expect(page.get_by_text("静默的终端")).to_be_visible()
-    shot(page, "queue")
+    picture(page, "desk-queue", page.get_by_text("静默的终端"))
 
     page.get_by_role("link", name=f"重复扣款 {book.account.number}").click()
-    expect(page.get_by_text("之后：库 = 卡 = ¥40.20")).to_be_visible()
-    shot(page, "case")
+    picture(page, "desk-case", page.get_by_text("之后：库 = 卡 = ¥40.20"))
     page.get_by_role("link", name="退还重复扣款 ¥23.40").click()
     page.get_by_label("理由").fill("核对 07 号机流水：三笔在平账后又扣了一次")
-    shot(page, "decide")
+    picture(page, "desk-decide", page.get_by_role("button", name="确认退还重复扣款"))
     page.get_by_role("button", name="确认退还重复扣款").click()
 
-    expect(page.get_by_text("已执行")).to_be_visible()
-    shot(page, "receipt")
+    picture(page, "desk-receipt", page.get_by_text("已执行"))
     page.get_by_role("link", name="给持卡人的信函").click()
-    expect(page.get_by_text("退还多扣的钱")).to_be_visible()
+    page.wait_for_url("**/letter/")
+    letter = page.url
     page.emulate_media(media="print")
-    shot(page, "letter")
+    picture(page, "desk-letter", page.get_by_text("退还多扣的钱"))
     page.emulate_media(media="screen")
-    page.get_by_role("button", name="English").click()
-    expect(page.get_by_text("Refund of what was taken twice")).to_be_visible()
+    in_english(page)
     page.emulate_media(media="print")
-    shot(page, "letter-en")
+    picture(page, "desk-letter-en", page.get_by_text("Refund of what was taken twice"))
     page.emulate_media(media="screen")
     assert book.fresh().book_fen == book.fresh_card().card_fen == 40_20
+    in_chinese(page)
 
     desk = desk_terminal()
-    page.goto(page.url.replace("letter/", ""))
-    page.get_by_role("button", name="中文").click()
-    page.get_by_role("button", name="在此柜台工作").click()
+    page.goto(letter.removesuffix("letter/"))
+    at_this_desk(page)
     read_on(desk, book, now=timezone.now())
     page.get_by_role("link", name="解冻").click()
     page.get_by_label("理由").fill("卡在读卡器上，卡库一致")
@@ -158,7 +106,7 @@ def test_a_double_charge_from_the_queue_to_the_letter(page, stories, li, come_in
     assert book.fresh().frozen_reasons == []
 
 
-def test_two_people_above_the_bound(page, stories, li, wu, come_in, shot):
+def test_two_people_above_the_bound(page, stories, li, wu, come_in):
     book, case = stories["far"]
     page.set_viewport_size(DESKTOP)
     come_in(li, f"/counter/cases/{case.pk}/")
@@ -170,28 +118,30 @@ def test_two_people_above_the_bound(page, stories, li, wu, come_in, shot):
     assert book.fresh().book_fen == 99_00
 
     come_in(wu, "/counter/decisions/")
-    shot(page, "approvals")
-    page.get_by_role("link", name=f"按卡修正 {book.account.number}").click()
-    shot(page, "approve")
-    page.get_by_role("button", name="同意并执行").click()
+    asked = page.get_by_role("link", name=f"按卡修正 {book.account.number}")
+    picture(page, "desk-approvals", asked)
+    asked.click()
+    agree = page.get_by_role("button", name="同意并执行")
+    picture(page, "desk-approve", agree)
+    agree.click()
 
     expect(page.get_by_text("已执行")).to_be_visible()
     assert book.fresh().book_fen == 27_00
 
 
-def test_set_to_book_shows_the_job_on_the_reader(page, live_server, stories, li, come_in):
+def test_set_to_book_shows_the_job_on_the_reader(page, stories, li, come_in, desk_stays):
     _, case = stories["torn"]
     desk = desk_terminal()
     TerminalContact.objects.create(terminal=desk, last_contact_at=timezone.now())
     come_in(li, f"/counter/cases/{case.pk}/")
-    page.get_by_role("button", name="在此柜台工作").click()
+    at_this_desk(page)
     page.get_by_role("link", name="按库修正 ¥1.30").click()
     page.get_by_label("理由").fill("持卡人在柜台")
     page.get_by_role("button", name="确认按库修正").click()
 
     expect(page.get_by_text("等待读卡程序接收")).to_be_visible()
     CardJob.objects.update(state="expired", ended_at=timezone.now())
-    expect(page.get_by_text("没有等到卡")).to_be_visible(timeout=8000)
+    expect(page.get_by_text("没有等到卡")).to_be_visible()
 
 
 def test_by_keyboard_alone(page, stories, li, come_in):
@@ -206,26 +156,28 @@ def test_by_keyboard_alone(page, stories, li, come_in):
     page.get_by_label("理由").focus()
     page.keyboard.type("12 hao ji")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent").strip() == "确认按卡修正"
+    expect(page.get_by_role("button", name="确认按卡修正")).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("已执行")).to_be_visible()
     assert book.fresh().book_fen == 35_60
 
 
-def test_on_a_telephone_in_english_and_in_the_dark(page, stories, li, come_in, shot):
-    book, _ = stories["gap"]
+def test_on_a_telephone_in_english_and_in_the_dark(page, stories, li, come_in):
+    book, case = stories["gap"]
     page.set_viewport_size(PHONE)
     come_in(li)
-    shot(page, "queue-phone")
-    page.get_by_role("button", name="English").click()
+    picture(page, "desk-queue-phone", page.get_by_text("静默的终端"))
+    in_english(page)
     expect(page.get_by_text("Silent terminals")).to_be_visible()
     page.get_by_role("link", name=f"Offline records missing {book.account.number}").click()
+    page.wait_for_url(f"**/counter/cases/{case.pk}/")
+    proposal = page.get_by_role("link", name="Set book to card ¥23.40")
     page.emulate_media(color_scheme="dark")
-    shot(page, "case-phone-en-dark")
+    picture(page, "desk-case-phone-en-dark", proposal)
     page.set_viewport_size(DESKTOP)
     page.emulate_media(color_scheme="light")
-    shot(page, "gap-en")
+    picture(page, "desk-gap-en", proposal)
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
@@ -235,7 +187,7 @@ def test_fits_the_smallest_telephone_and_every_finger(page, live_server, stories
     page.set_viewport_size(SMALLEST)
     come_in(li)
     if language == "en":
-        page.get_by_role("button", name="English").click()
+        in_english(page)
 
     for path in (
         "cases/",
@@ -245,12 +197,4 @@ def test_fits_the_smallest_telephone_and_every_finger(page, live_server, stories
         "decisions/",
     ):
         page.goto(f"{live_server.url}/counter/{path}")
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert (path, wide) == (path, 0)
-        small = page.evaluate(
-            """() => [...document.querySelectorAll("a, button, summary, input:not([type=hidden]), select, textarea")]
-                .filter(it => it.offsetParent && !it.closest("p, .skip, .sr-only, li") && !it.matches(".skip"))
-                .map(it => [it.outerHTML.slice(0, 90), it.getBoundingClientRect()])
-                .filter(([, box]) => box.height < 43.5).map(([html]) => html)"""
-        )
-        assert (path, small) == (path, [])
+        fits(page, path)

@@ -16,6 +16,7 @@ from accounts import wiring
 from accounts.actors import Actor
 from accounts.models import OperatorRole, PolicyChange
 from terminals.services.places import seed_places
+from tests.browser.steps import SMALLEST, STICKS_OUT, picture
 from tests.reconciliation import desk
 
 
@@ -50,24 +51,21 @@ def sign_in(context, live_server, person) -> None:
     context.add_cookies([{"name": "session", "value": session.session_key, "url": live_server.url}])
 
 
-def test_a_limit_is_raised_by_two_people_and_stands_in_the_history(browser, live_server, staff, picture):
+def test_a_limit_is_raised_by_two_people_and_stands_in_the_history(window, live_server, staff):
     """A02: 自 … 起 50.00 → 80.00, with who and why; the second person sees what the first one saw."""
-    admin, chief = (browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai") for _ in staff)
-    for context, person in zip((admin, chief), staff, strict=True):
-        sign_in(context, live_server, person)
-    page = admin.new_page()
+    page, second = window(), window()
+    for one, person in zip((page, second), staff, strict=True):
+        sign_in(one.context, live_server, person)
     page.goto(f"{live_server.url}/counter/office/values/")
     page.get_by_role("link", name="初始日限额").click()
     page.get_by_label("新值").fill("80")
     page.get_by_label("理由").fill("食堂调价，校长办公会第 7 次会议")
     page.get_by_role("button", name="预览").click()
-    expect(page.get_by_text("80.00 元")).to_be_visible()
-    picture(page, "office-preview")
+    picture(page, "office-preview", page.get_by_text("80.00 元"))
     page.get_by_role("button", name="提交复核").click()
     page.wait_for_url(re.compile(r"/counter/requests/[0-9]+/$"))
     assert not PolicyChange.objects.exists()
 
-    second = chief.new_page()
     second.goto(page.url)
     expect(second.get_by_text("食堂调价")).to_be_visible()
     second.get_by_role("button", name="同意并办理").click()
@@ -76,15 +74,12 @@ def test_a_limit_is_raised_by_two_people_and_stands_in_the_history(browser, live
     page.goto(f"{live_server.url}/counter/office/values/default_limit_fen/")
     expect(page.get_by_text("待生效")).to_be_visible()
     assert PolicyChange.objects.get().value == 80_00
-    for context in (admin, chief):
-        context.close()
 
 
-def test_the_pages_fit_a_small_phone_and_the_public_one_too(browser, live_server, staff):
+def test_the_pages_fit_a_small_phone_and_the_public_one_too(window, live_server, staff):
     """320 px without scrolling sideways."""
-    context = browser.new_context(locale="en-US", viewport={"width": 320, "height": 640})
-    sign_in(context, live_server, staff[0])
-    page = context.new_page()
+    page = window(locale="en-US", viewport=SMALLEST)
+    sign_in(page.context, live_server, staff[0])
     paths = (
         "",
         "values/",
@@ -98,8 +93,7 @@ def test_the_pages_fit_a_small_phone_and_the_public_one_too(browser, live_server
     wide = []
     for path in [*(f"/counter/office/{path}" for path in paths), "/places/"]:
         page.goto(f"{live_server.url}{path}")
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        if page.evaluate(STICKS_OUT) > 0:
             wide.append(path)
-    context.close()
 
     assert wide == []

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from base64 import b32decode
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django_otp.oath import TOTP
 from playwright.sync_api import expect
 
@@ -16,46 +13,21 @@ from accounts.actors import Actor, Channel
 from accounts.models import AuditEvent, Operator, OperatorRole
 from accounts.services import audit
 from accounts.wiring import now
+from tests.browser.steps import picture
 from tests.counter.test_cases_page import PASSWORD, code_of, make_operator
 from tests.reconciliation.books import campus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clean_console")]
 DESKTOP = {"width": 1180, "height": 860}
 OWN = "a quiet green river"
 
 
-@pytest.fixture(autouse=True)
-def clean_console(page):
-    """The strict content security policy and the scripts leave no complaint."""
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield
-    assert not [text for text in complaints if "status of 40" not in text]
-
-
 @pytest.fixture
-def shot(tmp_path):
-    """A picture for the documents, under this area's names."""
-    kept = os.environ.get("ECARD_SCREENSHOTS") == "1"
-    folder = Path(settings.BASE_DIR, "docs", "images") if kept else tmp_path
-
-    def take(page, name: str) -> None:
-        page.evaluate("window.scrollTo(0, 0)")
-        page.screenshot(path=folder / f"oversight-{name}.png", full_page=True)
-
-    return take
-
-
-@pytest.fixture
-def window(browser, live_server):
-    """Another browser, where somebody signs in."""
-    opened = []
+def comes(window, live_server):
+    """Somebody signs in with these, in a browser of his own."""
 
     def come_in(username: str, password: str, code: str):
-        context = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai", viewport=DESKTOP)
-        opened.append(context)
-        page = context.new_page()
+        page = window(viewport=DESKTOP)
         page.goto(f"{live_server.url}/counter/login/")
         page.get_by_label("用户名").fill(username)
         page.get_by_label("密码", exact=True).fill(password)
@@ -64,9 +36,7 @@ def window(browser, live_server):
         expect(page.get_by_role("button", name="退出")).to_be_visible()
         return page
 
-    yield come_in
-    for context in opened:
-        context.close()
+    return come_in
 
 
 def hand_out(page, title: str) -> None:
@@ -75,7 +45,7 @@ def hand_out(page, title: str) -> None:
     page.get_by_role("button", name=title).click()
 
 
-def test_hired_by_two_and_out_at_once(window, live_server, transactional_db, shot):
+def test_hired_by_two_and_out_at_once(comes, live_server, transactional_db):
     place = campus("laoshan")
     place.name_zh, place.name_en = "崂山校区", "Laoshan"
     place.save()
@@ -83,7 +53,7 @@ def test_hired_by_two_and_out_at_once(window, live_server, transactional_db, sho
         make_operator(name, OperatorRole.ADMIN, display_name=shown, is_staff=True)
         for name, shown in (("an", "安静"), ("bo", "薄云"))
     ]
-    an, bo = (window(each.username, PASSWORD, code_of(each)) for each in admins)
+    an, bo = (comes(each.username, PASSWORD, code_of(each)) for each in admins)
 
     an.goto(f"{live_server.url}/counter/operators/new/")
     an.get_by_label("用户名").fill("zhao.min")
@@ -98,23 +68,22 @@ def test_hired_by_two_and_out_at_once(window, live_server, transactional_db, sho
 
     bo.goto(f"{live_server.url}/counter/decisions/")
     bo.get_by_role("link", name="新增操作员").click()
-    expect(bo.get_by_text("崂山校区")).to_be_visible()
-    shot(bo, "request")
+    picture(bo, "oversight-request", bo.get_by_text("崂山校区"))
     bo.get_by_role("button", name="同意并办理").click()
     expect(bo.get_by_text("已办理。")).to_be_visible()
     person = Operator.objects.get(username="zhao.min")
 
     bo.goto(f"{live_server.url}/counter/operators/{person.pk}/")
     hand_out(bo, "发临时密码")
+    picture(bo, "oversight-password", bo.locator(".given"))
     given = bo.locator(".given").inner_text()
-    shot(bo, "password")
     an.goto(f"{live_server.url}/counter/operators/{person.pk}/")
     hand_out(an, "发新验证器")
     key = b32decode(an.locator(".given").inner_text().replace(" ", ""))
     totp = TOTP(key)
     totp.time = time.time()
 
-    zhao = window("zhao.min", given, f"{totp.token():06d}")
+    zhao = comes("zhao.min", given, f"{totp.token():06d}")
     expect(zhao.get_by_role("heading", name="请先设自己的密码")).to_be_visible()
     zhao.goto(f"{live_server.url}/counter/cases/")
     expect(zhao.get_by_role("heading", name="请先设自己的密码")).to_be_visible()
@@ -146,12 +115,12 @@ def test_hired_by_two_and_out_at_once(window, live_server, transactional_db, sho
     ]
 
 
-def test_the_auditor_finds_the_deed_by_keyboard(window, live_server, transactional_db, shot):
+def test_the_auditor_finds_the_deed_by_keyboard(comes, live_server, transactional_db):
     """V06: Tab, Enter, arrow keys; no mouse."""
     place = campus("laoshan")
     shen = make_operator("shen", OperatorRole.AUDITOR, place, display_name="沈审")
     make_operator("li", OperatorRole.SUPERVISOR, place, display_name="李敏")
-    page = window("shen", PASSWORD, code_of(shen))
+    page = comes("shen", PASSWORD, code_of(shen))
     li = Operator.objects.get(username="li")
     for number in range(3):
         actor = Actor.operator(li.pk, role="supervisor", channel=Channel.COUNTER, place="10.0.0.7")
@@ -163,7 +132,7 @@ def test_the_auditor_finds_the_deed_by_keyboard(window, live_server, transaction
     page.get_by_role("button", name="查看").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="解除挂失")).to_have_count(3)
-    shot(page, "audit")
+    picture(page, "oversight-audit", page.get_by_role("link", name="解除挂失").first)
     page.get_by_role("link", name="解除挂失").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="解除挂失")).to_be_visible()

@@ -100,6 +100,18 @@ def test_a_part_that_cannot_be_installed_is_named_with_the_reason(monkeypatch):
     assert debian.install_missing() == ["flying: left out, neither root nor passwordless sudo (wings)"]
 
 
+@pytest.mark.parametrize(
+    ("archive", "taken"), [({"shell", "whole"}, "shell"), ({"whole"}, "whole"), (set(), "whole")]
+)
+def test_of_two_packages_the_first_that_the_archive_has_is_taken(monkeypatch, archive, taken):
+    def show(command, **_):
+        return subprocess.CompletedProcess(command, 0 if command[-1] in archive else 100)
+
+    monkeypatch.setattr(debian.subprocess, "run", show)
+
+    assert debian._first_known("shell | whole") == taken
+
+
 PO = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "挂失"\nmsgstr "{}"\n'
 
 
