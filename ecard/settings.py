@@ -141,6 +141,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "ecard.middleware.BusyDatabase",
 ]
 MACHINE_PATHS = ("/api/", "/healthz", "/metrics")
 """Paths for machines: no session, login, CSRF token, language or redirect concerns them."""

@@ -18,6 +18,10 @@ def crash(request):
     raise RuntimeError("planted")
 
 
+def busy(request):
+    raise OperationalError("canceling statement due to lock timeout")
+
+
 def touch_session(request):
     return HttpResponse("session" if hasattr(request, "session") else "none")
 
@@ -26,6 +30,7 @@ urlpatterns = [
     path("api/terminal/v1/crash", crash),
     path("api/terminal/v1/session", touch_session),
     path("session", touch_session),
+    path("busy", busy),
     *urls.urlpatterns,
 ]
 handler500 = views.server_error
@@ -107,6 +112,16 @@ def test_a_crash_answers_a_machine_in_json(client, planted_urls, caplog):
         answer = client.get("/api/terminal/v1/crash")
 
     assert (answer.status_code, answer.json()) == (500, {"error": "server_error"})
+
+
+def test_a_busy_database_tells_people_to_send_the_same_form_again(client, planted_urls):
+    """C2, C3: never a 500; whoever waited too long for somebody else's lock is told what to do."""
+    answer = client.post("/busy")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+    assert "同一张表单只办一次" in answer.content.decode()
+    told = client.post("/busy", headers={"Accept": "application/json"})
+    assert (told.status_code, told.json()) == (503, {"error": "busy"})
 
 
 def test_plain_http_is_refused_and_never_redirected_for_machines(settings, planted_urls):
