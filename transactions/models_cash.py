@@ -59,6 +59,10 @@ class Shift(models.Model):
     difference_fen = models.BigIntegerField(null=True)
     """Counted minus expected."""
     reason = models.TextField(default="", db_default="", blank=True)
+    closed_by = models.ForeignKey(
+        "accounts.Operator", models.PROTECT, null=True, related_name="shifts_closed", db_index=False
+    )
+    """The supervisor who counted in place of an officer who could not; empty where he did it himself."""
     accepted_by = models.ForeignKey(
         "accounts.Operator", models.PROTECT, null=True, related_name="shifts_accepted"
     )
@@ -98,6 +102,11 @@ class Shift(models.Model):
             models.CheckConstraint(
                 name="shift_difference_has_reason",
                 condition=Q(difference_fen__isnull=True) | Q(difference_fen=0) | ~Q(reason=""),
+            ),
+            models.CheckConstraint(
+                name="shift_counted_for_another",
+                condition=Q(closed_by__isnull=True)
+                | Q(closed_at__isnull=False) & ~Q(closed_by=F("officer")) & ~Q(reason=""),
             ),
             models.CheckConstraint(
                 name="shift_accepted_by_another",

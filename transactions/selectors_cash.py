@@ -176,7 +176,7 @@ def entry_of(receipt_of: Receipt) -> int:
 
 
 def _shifts(campus_id: int | None) -> QuerySet[Shift]:
-    found = Shift.objects.select_related("drawer__campus", "officer", "accepted_by")
+    found = Shift.objects.select_related("drawer__campus", "officer__campus", "closed_by", "accepted_by")
     return found if campus_id is None else found.filter(drawer__campus_id=campus_id)
 
 

@@ -97,12 +97,12 @@ def going_on(officer_id: int) -> CardJob | None:
 
 @transaction.atomic
 def close_shift(shift_id: int, closing: Closing, *, officer: Officer, by: By) -> Shift:
-    """Close the own shift, unless a top-up or a void of it is still going on. Raises ``ShiftRefused``.
+    """Close a shift, unless a top-up or a void of its officer is still going on. Raises ``ShiftRefused``.
 
     The shift is locked before it is looked at: whoever confirms a top-up holds it, and so is seen or comes too late.
     """
-    Shift.objects.select_for_update(of=("self",)).filter(pk=shift_id, officer_id=officer.id).first()
-    job = going_on(officer.id)
+    shift = Shift.objects.select_for_update(of=("self",)).filter(pk=shift_id).first()
+    job = going_on(shift.officer_id) if shift is not None else None
     if job is not None and not jobs.job_state(job.id, now=by.now).over:
         raise ShiftRefused(shifts.Why.GOING_ON)
     return shifts.close_shift(shift_id, closing, officer=officer, by=by)

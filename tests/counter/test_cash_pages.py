@@ -14,7 +14,7 @@ from terminals.models import CardJob
 from tests import faults
 from tests.counter.cash_till import Till
 from tests.counter.pages import browser_of, plain, text_of
-from tests.reconciliation.books import Book
+from tests.reconciliation.books import Book, campus
 from tests.reconciliation.desk import operator, read_on
 from tests.transactions.cash_desk import by
 from transactions.models import Entry, Receipt, TopUpSlip
@@ -297,3 +297,30 @@ def test_a_busy_desk_takes_no_cash(till, book):
     assert "还有一项读卡任务没有结束" in plain(answer)
     slip.refresh_from_db()
     assert slip.confirmed_at is None
+
+
+# ------------------------------------------------------------------------------------------------ who cannot close
+
+
+def test_who_was_moved_to_another_campus_still_closes_his_shift_where_it_was(till):
+    Operator.objects.filter(pk=till.person.pk).update(campus=campus("yushan"))
+
+    path = f"/counter/shifts/{till.shift.pk}/close/"
+    assert till.web.get(path).status_code == 200
+    assert till.web.post(path, {"n10000": "2"}).status_code == 302
+
+
+def test_a_supervisor_counts_in_place_of_a_cashier_who_was_let_out(till):
+    boss = browser_of(operator("li", OperatorRole.SUPERVISOR))
+    path = f"/counter/shifts/{till.shift.pk}/"
+    assert "代为交班" not in plain(boss.get(path))
+    assert boss.get(f"{path}close/").status_code == 404
+    Operator.objects.filter(pk=till.person.pk).update(is_active=False)
+
+    assert "代为交班" in plain(boss.get(path))
+    assert "由您代为清点" in plain(boss.get(f"{path}close/"))
+    nameless = boss.post(f"{path}close/", {"n10000": "2"})
+    assert (nameless.status_code, "请写明原因" in plain(nameless)) == (400, True)
+    assert boss.post(f"{path}close/", {"n10000": "2", "reason": "已离职"}).status_code == 302
+    assert "Li 代为清点" in plain(boss.get(path))
+    assert "核对无误，接收" not in plain(boss.get(path))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 
-from accounts.models import Card, OperatorRole
+from accounts.models import Campus, Card, Operator, OperatorRole
 from accounts.services.operators import officer_of
 from tests.campus import NOON, make_person
 from tests.transactions.cash_desk import (
@@ -15,13 +17,14 @@ from tests.transactions.cash_desk import (
     gone,
     make_drawer,
     person_of,
+    pieces,
     refused_by_the_database,
     why_not,
 )
 from transactions import selectors_cash
 from transactions.models import Shift
 from transactions.services import shifts
-from transactions.services.shifts import Opening
+from transactions.services.shifts import Closing, Opening
 
 pytestmark = pytest.mark.django_db
 
@@ -228,6 +231,57 @@ def test_nobody_accepts_his_own_shift_under_whatever_name():
                 accepted_by=name, accepted_at=NOON
             )
         )
+
+
+GONE = {
+    "let out": {"is_active": False},
+    "moved": {"role": OperatorRole.AUDITOR},
+    "elsewhere": {"campus": "fushan"},
+}
+
+
+@pytest.mark.parametrize("how", [*GONE, "a day later"])
+def test_a_supervisor_counts_the_drawer_of_somebody_who_cannot(how):
+    """K06: else the drawer stays shut for ever; with a reason, and a third person accepts what was counted."""
+    till, boss, third = Till(), person_of(OperatorRole.SUPERVISOR), person_of(OperatorRole.SUPERVISOR)
+    later = NOON + timedelta(hours=24) if how == "a day later" else NOON
+
+    def close(person, reason="王收银病假", now=later):
+        closing = Closing(pieces(200_00), reason)
+        return shifts.close_shift(till.shift.pk, closing, officer=officer_of(person), by=by(person, now))
+
+    assert why_not(close, boss, now=later - timedelta(seconds=1)) == "no_shift"
+    change = dict(GONE.get(how, {}))
+    if "campus" in change:
+        change = {"campus": Campus.objects.create(code="fushan", name_zh="浮山", name_en="F")}
+    Operator.objects.filter(pk=till.operator.pk).update(**change)
+
+    assert why_not(close, person_of(OperatorRole.CASHIER)) == "no_shift"
+    assert why_not(close, boss, "") == "no_reason"
+    assert close(boss).closed_by_id == close(boss, "again").closed_by_id == boss.pk
+    accept = shifts.accept_shift
+    assert why_not(accept, till.shift.pk, officer=officer_of(boss), by=by(boss)) == "same_person"
+    assert "shift_accepted_by_another" in refused_by_the_database(
+        lambda: Shift.objects.filter(pk=till.shift.pk).update(accepted_by=boss, accepted_at=later)
+    )
+    assert accept(till.shift.pk, officer=officer_of(third), by=by(third, later)).accepted_by_id == third.pk
+    assert "shift_stays_as_closed" in refused_by_the_database(
+        lambda: Shift.objects.filter(pk=till.shift.pk).update(closed_by=third)
+    )
+
+
+def test_nobody_counts_for_a_colleague_who_is_there_nor_for_himself_under_another_name():
+    holder = make_person(0).account.holder
+    till, himself = Till(holder=holder), person_of(OperatorRole.SUPERVISOR, holder=holder)
+    late = NOON + timedelta(days=2)
+
+    def close(person, now):
+        closing = Closing(pieces(200_00), "交班")
+        return shifts.close_shift(till.shift.pk, closing, officer=officer_of(person), by=by(person, now))
+
+    assert why_not(close, himself, late) == "no_shift"
+    assert why_not(close, person_of(OperatorRole.SUPERVISOR), NOON) == "no_shift"
+    assert close(till.operator, late).closed_by_id is None
 
 
 def test_a_supervisor_of_another_campus_does_not_see_the_shift():

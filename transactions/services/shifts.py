@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -18,7 +18,7 @@ from django.db.models import Max
 
 from accounts.models import OperatorRole
 from accounts.services import audit
-from accounts.services.operators import Officer
+from accounts.services.operators import Officer, officer_of
 from accounts.services.rows import By
 from transactions.models import Drawer, ReceiptSeries, Shift, TopUpSlip
 
@@ -29,6 +29,8 @@ HOLDERS: Final = (OperatorRole.CASHIER, OperatorRole.CLERK, OperatorRole.SUPERVI
 """Who may answer for a drawer; top-ups stay the cashier's."""
 DISPLAY_THERE: Final = timedelta(seconds=10)
 """A customer's display that has asked within this time is there."""
+LEFT_OPEN: Final = timedelta(hours=24)
+"""A shift that was not closed for so long may be counted by a supervisor."""
 FLOAT_MAX_FEN: Final = 10_000_000
 _HOLD: Final = "SELECT FROM transactions_shift WHERE id = %s FOR SHARE"
 _HOLD_ALONE: Final = "SELECT FROM transactions_shift WHERE id = %s FOR NO KEY UPDATE"
@@ -167,27 +169,51 @@ def expected_fen(shift_id: int) -> int:
     return found
 
 
+def stands_in(shift: Shift, officer: Officer, *, now: datetime) -> bool:
+    """Whether this supervisor may count in place of the shift's officer: he is gone, or has not closed for a day.
+
+    Else a drawer would stay shut for ever once its cashier is let out, moved or ill. Another one has to accept it.
+    """
+    own, drawer = shift.officer, shift.drawer
+    gone = not own.is_active or own.role not in HOLDERS or not officer_of(own).serves(drawer.campus_id)
+    return (
+        shift.closed_at is None
+        and officer.role == OperatorRole.SUPERVISOR
+        and officer.serves(drawer.campus_id)
+        and not officer.is_person(own.pk, own.holder_id)
+        and (gone or now - shift.opened_at >= LEFT_OPEN)
+    )
+
+
 @transaction.atomic
 def close_shift(shift_id: int, closing: Closing, *, officer: Officer, by: By) -> Shift:
     """Close the own shift over what was counted; afterwards it is read-only and waits for a supervisor.
 
-    Closing again returns the closed shift. Raises ``ShiftRefused`` (NO_SHIFT, GOING_ON, AMOUNT, NO_REASON).
+    Where ``stands_in`` says so, a supervisor counts in his place, with a reason. Closing again returns the closed
+    shift. Raises ``ShiftRefused`` (NO_SHIFT, GOING_ON, AMOUNT, NO_REASON).
     """
-    shift = Shift.objects.select_for_update(of=("self",)).filter(pk=shift_id, officer_id=officer.id).first()
-    if shift is None:
+    rows = Shift.objects.select_for_update(of=("self",)).select_related("drawer", "officer__campus")
+    shift = rows.filter(pk=shift_id).first()
+    own = shift is not None and shift.officer_id == officer.id
+    if shift is None or not (
+        own or shift.closed_by_id == officer.id or stands_in(shift, officer, now=by.now)
+    ):
         raise ShiftRefused(Why.NO_SHIFT)
     if shift.closed_at is not None:
         return shift
     counted_fen, expected = count_fen(closing.count), expected_fen(shift_id)
     difference_fen = counted_fen - expected
-    if difference_fen and not closing.reason.strip():
+    if (difference_fen or not own) and not closing.reason.strip():
         raise ShiftRefused(Why.NO_REASON)
     TopUpSlip.objects.filter(shift=shift, confirmed_at=None, dropped_at=None).update(dropped_at=by.now)
     shift.closed_at, shift.count, shift.counted_fen = by.now, _stored(closing.count), counted_fen
     shift.expected_fen, shift.difference_fen, shift.reason = expected, difference_fen, closing.reason.strip()
+    shift.closed_by_id = None if own else officer.id
     shift.save(
-        update_fields=["closed_at", "count", "counted_fen", "expected_fen", "difference_fen", "reason"]
-    )
+        update_fields=[
+            "closed_at", "count", "counted_fen", "expected_fen", "difference_fen", "reason", "closed_by"
+        ]
+    )  # fmt: skip
     after = {"counted_fen": counted_fen, "expected_fen": expected, "difference_fen": difference_fen}
     deed = audit.Deed("shift.close", "shift", shift.pk, after=after, reason=shift.reason)
     audit.record(deed, actor=by.actor, now=by.now)
@@ -200,13 +226,14 @@ def accept_shift(shift_id: int, *, officer: Officer, by: By) -> Shift:
 
     Raises ``ShiftRefused`` (NOT_ENTITLED, NO_SHIFT, SAME_PERSON, NOT_CLOSED, ACCEPTED).
     """
-    rows = Shift.objects.select_for_update(of=("self",)).select_related("drawer", "officer")
+    rows = Shift.objects.select_for_update(of=("self",)).select_related("drawer", "officer", "closed_by")
     shift = rows.filter(pk=shift_id).first()
     if shift is None or not officer.serves(shift.drawer.campus_id):
         raise ShiftRefused(Why.NO_SHIFT)
     if officer.role != OperatorRole.SUPERVISOR:
         raise ShiftRefused(Why.NOT_ENTITLED)
-    if officer.is_person(shift.officer_id, shift.officer.holder_id):
+    counted = [each for each in (shift.officer, shift.closed_by) if each is not None]
+    if any(officer.is_person(each.pk, each.holder_id) for each in counted):
         raise ShiftRefused(Why.SAME_PERSON)
     if shift.closed_at is None:
         raise ShiftRefused(Why.NOT_CLOSED)

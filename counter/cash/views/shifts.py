@@ -51,10 +51,12 @@ def shift(request: StaffRequest, shift_id: int) -> HttpResponse:
     found = _here(request, shift_id)
     person = request.officer
     waits = found.closed_at is not None and found.accepted_at is None
-    own = person.is_person(found.officer_id, found.officer.holder_id)
+    counted = [each for each in (found.officer, found.closed_by) if each is not None]
+    own = any(person.is_person(each.pk, each.holder_id) for each in counted)
     context = _figures(found) | {
         "receipts": selectors_cash.latest_receipts(found, limit=200),
         "mine": found.officer_id == person.id,
+        "stands_in": shifts.stands_in(found, person, now=now()),
         "may_accept": waits and person.role == OperatorRole.SUPERVISOR and not own,
     }
     return staff_page(request, "counter/cash/shift.html", context)
@@ -63,9 +65,10 @@ def shift(request: StaffRequest, shift_id: int) -> HttpResponse:
 @staff_required(*HOLDERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def close(request: StaffRequest, shift_id: int) -> HttpResponse:
-    """Count the drawer; a difference needs its reason."""
-    found = _here(request, shift_id)
-    if found.officer_id != request.officer.id:
+    """Count the drawer; a difference needs its reason, and so does counting in somebody's place."""
+    found, person = _here(request, shift_id), request.officer
+    instead = shifts.stands_in(found, person, now=now())
+    if not instead and person.id not in (found.officer_id, found.closed_by_id):
         raise Http404
     if found.closed_at is not None:
         return redirect("counter:shift", found.pk)
@@ -80,7 +83,7 @@ def close(request: StaffRequest, shift_id: int) -> HttpResponse:
         else:
             messages.success(request, _("已交班，请打印交班单，由主管接收。"))
             return redirect("counter:shift", found.pk)
-    context = _figures(found) | {"form": form, "error": error}
+    context = _figures(found) | {"form": form, "error": error, "instead": instead}
     if request.method == "POST" and form.is_valid():
         context["counted_fen"] = shifts.count_fen(form.count)
         context["difference_fen"] = context["counted_fen"] - context["expected_fen"]
@@ -125,9 +128,12 @@ def _slip(request: StaffRequest, shift_id: int, template: str) -> HttpResponse:
 
 
 def _here(request: StaffRequest, shift_id: int) -> Any:
-    """A shift of the own campus; for who is no supervisor or auditor, an own one."""
-    found = selectors_cash.shift(shift_id, campus_id=request.officer.campus_id)
-    if found is None or (request.officer.role not in SEES_ALL and found.officer_id != request.officer.id):
+    """An own shift, wherever its drawer stands; for supervisors and auditors any of their campus."""
+    person = request.officer
+    found = selectors_cash.shift(shift_id, campus_id=None)
+    if found is not None and found.officer_id == person.id:
+        return found
+    if found is None or person.role not in SEES_ALL or not person.serves(found.drawer.campus_id):
         raise Http404
     return found
 
