@@ -189,22 +189,22 @@ def report_find(tip: Tip, *, source: str, now: datetime) -> bool:
     if not take_turn(f"finder:{source}", FINDERS, now=now):
         return False
     with transaction.atomic():
-        known = FinderReport.objects.filter(key=tip.key).exists()
         account = find_account(tip.number)
         account_id = account.pk if account is not None else 0
         told = Notice.objects.filter(
             account_id=account_id, kind=NoticeKind.CARD_FOUND, at__gt=now - timedelta(days=1)
         ).count()
-        if known:
-            return True
-        made = FinderReport.objects.create(
+        # Of a double click the second waits here for the first, and then finds that it is said already.
+        made, first = FinderReport.objects.get_or_create(
             key=tip.key,
-            account=account,
-            place=mask_private(tip.place),
-            left_at=mask_private(tip.left_at),
-            at=now,
+            defaults={
+                "account": account,
+                "place": mask_private(tip.place),
+                "left_at": mask_private(tip.left_at),
+                "at": now,
+            },
         )
-        if account is not None and told < TOLD_A_DAY:
+        if first and account is not None and told < TOLD_A_DAY:
             # The words stay with the tip, which is forgotten after thirty days; a notice is not.
             notices.tell(account.pk, Message(NoticeKind.CARD_FOUND, f"tip:{made.pk}"), now=now)
     return True

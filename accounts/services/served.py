@@ -16,7 +16,7 @@ from django.db import transaction
 
 from accounts.actors import AtCounter
 from accounts.keys import Secrets
-from accounts.models import Account, Budget, Card, CounterDeed, DeedKind, LossReport, SecretKind
+from accounts.models import Budget, Card, CounterDeed, DeedKind, LossReport, SecretKind
 from accounts.services import approvals, deeds, limits, passwords, standing, throttle
 from accounts.services.errors import NotAllowed, Reason
 from accounts.services.rows import By, lock
@@ -97,7 +97,7 @@ def change_limit(at: At, limit_fen: int, *, policy: Policy, request_id: int | No
     """
 
     def act() -> tuple[Mapping[str, Any], int | None]:
-        before = Account.objects.values_list("daily_limit_fen", flat=True).get(pk=at.account_id)
+        before = lock(at.account_id).daily_limit_fen
         most = policy.max_limit_fen
         if request_id is not None:
             content = limit_content(at.account_id, limit_fen)

@@ -21,11 +21,11 @@ from accounts.models import (
     AccountLife,
     Card,
     CardLife,
-    DocumentKind,
     LossReport,
     Secret,
     SecretKind,
 )
+from accounts.papers import IDENTITY
 from accounts.services.errors import NotAllowed, Reason
 from accounts.services.passwords import refuse_own
 from accounts.services.rows import By, change_account, change_card, lock
@@ -160,7 +160,7 @@ def unfreeze(account_id: int, *, door: AtCounter, open_items_fen: int, now: date
 def _refuse_door(account: Account, door: AtCounter | AtLoadKiosk, *, now: datetime) -> None:
     if isinstance(door, AtCounter):
         refuse_own(account, door)
-        if door.document is DocumentKind.NONE:
+        if door.document not in IDENTITY:
             raise NotAllowed(Reason.DOCUMENT_NEEDED)
         if not door.card_on_reader:
             raise NotAllowed(Reason.CARD_NOT_HERE)

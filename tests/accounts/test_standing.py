@@ -12,6 +12,7 @@ from django.db import connection
 
 from accounts.actors import Actor, AtCounter, AtLoadKiosk, Channel, Proof, WrongDoor
 from accounts.models import Account, AuditEvent, Card, CardLife, DocumentKind, LossReport, SecretKind
+from accounts.papers import PaperKind
 from accounts.services import cards, passwords, standing
 from accounts.services.errors import NotAllowed, Reason
 from accounts.services.standing import KeyReused, LossEffect
@@ -164,9 +165,10 @@ def test_the_counter_lifts_a_loss_with_document_and_card(world):
     ("door", "reason"),
     [
         (AtCounter(CLERK, DocumentKind.NONE, card_on_reader=True), Reason.DOCUMENT_NEEDED),
+        (AtCounter(CLERK, PaperKind.STUDENT_CARD, card_on_reader=True), Reason.DOCUMENT_NEEDED),
         (AtCounter(CLERK, DocumentKind.RESIDENT), Reason.CARD_NOT_HERE),
     ],
-    ids=["no document", "no card"],
+    ids=["no document", "no identity document", "no card"],
 )
 def test_the_counter_needs_document_and_card(world, door, reason):
     account = world.account()

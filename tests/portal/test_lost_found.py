@@ -22,6 +22,7 @@ from accounts.services.lostposts import NotPosted, PostProblem
 from tests.care import charged, hand_of, holder_of
 from tests.portal.conftest import give_pin, sign_in, text_of
 from tests.reconciliation import desk
+from tests.transactions.test_concurrency import together
 
 
 @pytest.fixture
@@ -308,6 +309,17 @@ def test_a_number_that_nobody_has_gets_the_same_answer(person, client):
     assert {(answer.status_code, answer.url) for answer in answers} == {(302, "/lost-found/report/thanks/")}
     assert [report.account_id for report in FinderReport.objects.order_by("pk")] == [person.account.pk, None]
     assert Notice.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tip_sent_twice_at_once_tells_the_owner_once(person):
+    """Real threads: a double click on the public form."""
+    tip = lostposts.Tip(uuid.uuid4(), lostposts.AccountNumber(person.account.number), "操场", "服务台")
+
+    told = together(lambda _: lostposts.report_find(tip, source="web:1", now=timezone.now()), count=4)
+
+    assert told == [True] * 4
+    assert (FinderReport.objects.count(), Notice.objects.count()) == (1, 1)
 
 
 def test_both_kinds_of_number_take_the_same_steps(person):
