@@ -42,8 +42,8 @@ class Period:
 PERIODS: Final[Sequence[Period]] = (
     Period(
         "holders",
-        _("持卡人姓名、学工号、证件号码、单位、照片、提醒地址"),
-        ("accounts_holder", "accounts_photo", "accounts_rostermember", "accounts_alertcontact"),
+        _("持卡人姓名、学工号、证件号码、单位、照片"),
+        ("accounts_holder", "accounts_photo", "accounts_rostermember"),
         _("销户且余额为零后 1 年"),
         Fate.ERASED,
         _("个人信息保护法第十九条：最短必要；内部编号保留，流水仍可核对"),
@@ -55,6 +55,14 @@ PERIODS: Final[Sequence[Period]] = (
         _("销户且余额为零后 1 年"),
         Fate.ERASED,
         _("个人信息保护法第二十八条：金融账户属敏感信息"),
+    ),
+    Period(
+        "addresses",
+        _("提醒用的邮箱与手机号"),
+        ("accounts_alertcontact",),
+        _("销户即清除"),
+        Fate.ERASED,
+        _("不再有事可提醒；由发送提醒的任务清除"),
     ),
     Period(
         "logins",
@@ -105,9 +113,17 @@ PERIODS: Final[Sequence[Period]] = (
         _("只为交付而存在"),
     ),
     Period(
+        "door_refusals",
+        _("门禁和借阅没有放行的记录"),
+        ("terminals_doorrefusal",),
+        _("7 天"),
+        Fate.DELETED,
+        _("够柜台说明原因，不作行踪记录"),
+    ),
+    Period(
         "machine_rests",
-        _("防重放编号、门禁拒绝记录、待发提醒、定时任务记录"),
-        ("terminals_partnernonce", "terminals_doorrefusal", "accounts_alertdelivery", "accounts_jobrun"),
+        _("防重放编号、待发提醒、定时任务记录"),
+        ("terminals_partnernonce", "accounts_alertdelivery", "accounts_jobrun"),
         _("10 分钟至 400 天，由各自程序清理"),
         Fate.DELETED,
         _("只供运行，不含姓名"),

@@ -16,6 +16,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.services import holders, lostposts, photos, roster, throttle
 from banking.services import bindings
+from terminals.services import asking
 
 ACTOR: Final = Actor.system("retention")
 EXPORTS_KEPT: Final = timedelta(days=7)
@@ -33,6 +34,7 @@ def retain(*, now: datetime, exports: Path, dry_run: bool = False) -> dict[str, 
         "lost_found": lambda: lostposts.forget_old(now=now),
         "rosters": lambda: roster.forget_old(now=now),
         "photo_files": lambda: photos.forget_old(now=now),
+        "door_refusals": lambda: asking.forget_refusals(now=now),
         "web_sessions": lambda: Session.objects.filter(expire_date__lt=now).delete()[0],
     }
     for name, step in steps.items():
