@@ -11,16 +11,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 
 from accounts.actors import Actor
+from accounts.services.onerun import AlreadyRunning
 from accounts.wiring import now
 from ecard import serving
 from ecard.demo.places import DESK_NAME
 from ecard.lifetime import bound
+from portal import alertjob
 from terminals.models import Terminal
 from terminals.services import enrolment, hotlist
 
@@ -131,9 +133,11 @@ class Stage:
         raise NotReady(f"the site did not answer at {self.url} (is the port taken? try --port)")
 
     def _chores(self) -> None:
-        """What cron does in operation: keep the hotlist in step with loss reports and freezes."""
+        """What cron does in operation: keep the hotlist in step with loss reports and freezes, tell holders of things."""
         while not self._over.is_set():
             hotlist.sync_hotlist(now=now())
+            with suppress(AlreadyRunning):
+                alertjob.run()
             self._over.wait(CHORES_EVERY_S)
 
 

@@ -15,8 +15,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import wiring
 from accounts.models import Account
+from ecard.demo import alerts, staff
 from ecard.demo import once as story
-from ecard.demo import staff
 from ecard.demo.counters import live_at_the_counters
 from ecard.demo.stage import NotReady, Stage, free_port
 from ecard.demo.story import INITIAL_PIN, QUERY_PIN, STILL_INITIAL, STORIES
@@ -76,6 +76,7 @@ class Command(BaseCommand):
             call_command("seed_demo", "--size", "small", "--wallet", str(stage.cards), stdout=out)
         stage.folder.mkdir(parents=True, exist_ok=True)
         live_at_the_counters(wiring.now(), wallet=stage.cards, desk_config=stage.desk_config)
+        alerts.make_alerts(wiring.now())
 
     def _say_what_to_try(self, stage: Stage, *, desk: bool) -> None:
         self.stdout.write("\n校园卡演示已就绪（Ctrl-C 结束）\n")
@@ -87,6 +88,9 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"  读卡器   http://127.0.0.1:{stage.port + 2}/   柜台的读卡器：把卡放上去，对账台上才能读卡、解冻"
             )
+        self.stdout.write(
+            f"  发出的信 {settings.OUTBOX.relative_to(settings.BASE_DIR)}/   提醒邮件、短信和验证码，每 20 秒发一次"
+        )
         self.stdout.write(f"  工作人员 {stage.url}/counter/   后台 {stage.url}/admin/\n")
         for username, name, role, does in staff.tasks():
             self.stdout.write(f"  {username:<9} {name} · {role.label}：{does}")
