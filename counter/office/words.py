@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import staff
 from accounts.jobs import JobState
 from accounts.services import policy
+from reconciliation.retention import Fate
 from transactions.services import merchants
 
 Words = str | Promise
@@ -35,7 +36,7 @@ NOT_CHANGED: Mapping[merchants.Why, tuple[str, Words]] = {
 JOB_STATES: Mapping[JobState, tuple[Words, str]] = {
     JobState.GOOD: (_("正常"), "good"),
     JobState.RUNNING: (_("运行中"), ""),
-    JobState.LATE: (_("超过 26 小时未完成"), "bad"),
+    JobState.LATE: (_("超过期限未完成"), "bad"),
     JobState.FAILED: (_("上次失败"), "bad"),
     JobState.NEVER: (_("从未运行"), "warn"),
 }
@@ -58,7 +59,34 @@ COUNTS: Mapping[str, Words] = {
     "waiting": _("待重发"),
     "failed": _("未送达"),
     "undelivered": _("一天内未送达"),
+    "bytes": _("字节"),
+    "tables": _("表"),
+    "rows": _("行"),
+    "entries": _("流水"),
+    "dropped": _("删去旧备份"),
+    "found": _("发现问题"),
+    "promises": _("核验的约束"),
+    "audit_seals": _("审计封签"),
+    "id_numbers": _("解开证件号码"),
+    "bank_cards": _("银行卡号"),
+    "journal_records": _("核对终端签名"),
+    "passwords": _("密码"),
+    "restore_s": _("恢复用秒"),
+    "check_s": _("核验用秒"),
+    "holders": _("持卡人"),
+    "logins": _("登录记录"),
+    "lost_found": _("失卡招领"),
+    "rosters": _("名册行"),
+    "photo_files": _("原图"),
+    "web_sessions": _("网页会话"),
+    "exports": _("导出文件"),
 }
+FATES: Mapping[Fate, tuple[Words, str]] = {
+    Fate.DELETED: (_("删除"), "warn"),
+    Fate.ERASED: (_("清空内容"), "warn"),
+    Fate.KEPT: (_("不删除"), "good"),
+}
+"""What becomes of rows whose time is over, and how it is coloured."""
 
 
 class Names:

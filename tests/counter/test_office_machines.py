@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEvent, JobRun, OperatorRole, Request
+from reconciliation.retention import PERIODS
 from terminals.models import (
     EnrolmentCode,
     GapRest,
@@ -384,3 +385,12 @@ def test_the_pages_ask_the_database_as_often_however_much_there_is(
     for page, most in pages.items():
         with django_assert_max_num_queries(most):
             assert admin.get(f"{BASE}/{page}").status_code == 200
+
+
+def test_the_job_that_lets_go_shows_how_long_everything_is_kept(admin):
+    """A09: the table of periods, read only."""
+    page = plain(admin.get(f"{BASE}/jobs/retention/"))
+
+    assert all(str(period.what) in page for period in PERIODS)
+    assert page.count("不删除") > 2
+    assert "保存多久" not in plain(admin.get(f"{BASE}/jobs/verify/"))

@@ -13,8 +13,9 @@ from accounts.wiring import now
 from counter.access import StaffRequest, staff_required
 from counter.office.access import LOOKS
 from counter.office.drawings import RUN_BARS, run_bars
-from counter.office.words import COUNTS, JOB_STATES, Words
+from counter.office.words import COUNTS, FATES, JOB_STATES, Words
 from counter.pages import staff_page
+from reconciliation.retention import PERIODS, Period
 
 
 @staff_required(*LOOKS)
@@ -43,8 +44,14 @@ def job(request: StaffRequest, job_name: str) -> HttpResponse:
         "runs": [(run, _counts(run)) for run in runs],
         "bars": run_bars(runs),
         "width": RUN_BARS,
+        "periods": _periods() if known.name == "retention" else [],
     }
     return staff_page(request, "counter/office/job.html", context)
+
+
+def _periods() -> list[tuple[Period, Words, str]]:
+    """The table that this job carries out."""
+    return [(period, *FATES[period.fate]) for period in PERIODS]
 
 
 def _counts(run: RunRow | None) -> list[tuple[Words, Any]]:
