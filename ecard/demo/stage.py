@@ -133,7 +133,7 @@ class Stage:
         raise NotReady(f"the site did not answer at {self.url} (is the port taken? try --port)")
 
     def _chores(self) -> None:
-        """What cron does in operation: keep the hotlist in step with loss reports and freezes, tell holders of things."""
+        """What cron does in operation: keep the hotlist in step with loss reports and freezes, send alerts."""
         while not self._over.is_set():
             hotlist.sync_hotlist(now=now())
             with suppress(AlreadyRunning):
