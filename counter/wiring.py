@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from accounts.wiring import options, policy
-from terminals.api.wiring import keyring
+from terminals.api import wiring
+from terminals.services.keyring import Keyring
 
 __all__ = ["keyring", "options", "policy"]
+
+
+def keyring() -> Keyring:
+    """The masters of this installation."""
+    return wiring.keyring()

@@ -107,11 +107,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ShutDoor:
-    """A no that the desk explains to its holder."""
+    """A no that the desk explains to its holder: which system said it, for which service, why."""
 
     at: datetime
-    asker_zh: str
-    asker_en: str
+    name_zh: str
+    name_en: str
     service: Service
     reason: Words
 

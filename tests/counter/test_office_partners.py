@@ -353,7 +353,7 @@ def test_the_page_tells_counts_and_reasons_and_nobodys_name(admin):
     page = plain(admin.get(f"{BASE}/{found.pk}/"))
 
     assert "40 3 2 7" in page
-    assert "宿舍门禁 · 该卡已挂失 1" in page
+    assert "该卡已挂失 宿舍门禁 1" in page
     assert account.holder.name not in page
     assert str(account.number) not in page
     assert "40 3 7" in plain(admin.get(f"{BASE}/"))

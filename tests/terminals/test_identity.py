@@ -11,6 +11,8 @@ from django.utils import translation
 
 from accounts.models import Account, Campus, Card, Service, ServiceGrant
 from accounts.rights import Denial
+from reconciliation.services.retention import retain
+from terminals import partners
 from terminals.denials import WORDS, sentence
 from terminals.models import ASKABLE, DoorRefusal, PartnerDay, PartnerNonce
 from terminals.services import asking
@@ -388,3 +390,34 @@ def test_a_version_is_one_whole_number(asker, query):
     reply = asker.denied(query)
 
     assert (reply.status, reply.signed, reply.body["field"]) == (400, True, "since")
+
+
+def test_the_nightly_run_lets_old_refusals_go_and_keeps_those_of_the_week(asker, clock, tmp_path):
+    person, other = make_person(0), make_person(0)
+    for each in (person, other):
+        change_card(each, lost=True, lost_at=NOON)
+    asker.ask("bus", uid_of(person))
+    clock.pass_time(days=1)
+    asker.ask("bus", uid_of(other))
+
+    gone = retain(now=NOON + timedelta(days=7, hours=1), exports=tmp_path)
+
+    assert gone["door_refusals"] == 1
+    assert list(DoorRefusal.objects.values_list("account_id", flat=True)) == [other.account.pk]
+
+
+def test_the_desk_sees_why_a_door_stayed_shut_for_a_week_newest_first(asker, clock):
+    person = make_person(0)
+    change_card(person, lost=True, lost_at=NOON)
+    asker.ask("dorm_door", uid_of(person))
+    clock.pass_time(hours=1)
+    asker.ask("library_gate", uid_of(person))
+
+    told = partners.shut_doors(person.account.pk, now=clock.now)
+
+    assert [(door.service, str(door.reason), door.name_zh) for door in told] == [
+        ("library_gate", str(WORDS[Denial.CARD_LOST]), "图书馆系统"),
+        ("dorm_door", str(WORDS[Denial.CARD_LOST]), "图书馆系统"),
+    ]
+    assert partners.shut_doors(person.account.pk, now=clock.now + timedelta(days=7, seconds=1)) == []
+    assert partners.shut_doors(make_person(0).account.pk, now=clock.now) == []

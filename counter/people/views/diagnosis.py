@@ -23,6 +23,7 @@ from counter.people.diagnosis import Examined, Found, diagnose, may_write
 from counter.people.views.account import overview_of
 from reconciliation import selectors as comparing
 from reconciliation.kinds import CaseState
+from terminals import partners
 from terminals.kinds import JobKind, JobState
 from terminals.services import jobs
 from terminals.services.jobs import JobView
@@ -58,6 +59,7 @@ def diagnose_card(request: StaffRequest, job_id: UUID) -> HttpResponse:
         "steps": _steps(found, account_id, request),
         "result": job.result if (job.result or {}).get("account_id") else None,
         "account": overview_of(account_id) if account_id else None,
+        "doors": partners.shut_doors(account_id, now=now()) if account_id else [],
         "may_write": may_write(found) and request.officer.role in ACTS,
         "reader": panel(request, account_id=account_id, job_id=None if job.over else job_id),
         "key": uuid4(),
