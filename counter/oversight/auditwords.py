@@ -160,6 +160,11 @@ DEEDS: dict[str, Words] = {
     "upload.dismiss": _("不入账的脱机流水"),
     "upload.impossible": _("无法入账的脱机流水"),
     "upload.release": _("放行脱机流水"),
+    "alerts.ask_address": _("填写提醒地址"),
+    "alerts.change": _("更改提醒"),
+    "alerts.confirm_address": _("确认提醒地址"),
+    "alerts.remove_address": _("删除提醒地址"),
+    "alerts.stop": _("用链接停止提醒"),
 }
 
 DOORS: dict[str, Words] = {
@@ -285,6 +290,15 @@ FIELDS: dict[str, Words] = {
     "until": _("到"),
     "value": _("取值"),
     "waiting": _("待核对"),
+    "low_fen": _("余额提醒值"),
+    "spend_fen": _("大额提醒值"),
+    "waiting": _("待领提醒"),
+    "mail": _("邮件提醒"),
+    "sms": _("短信提醒"),
+    "amounts": _("写出金额"),
+    "quiet": _("夜间不发"),
+    "language": _("语言"),
+    "way": _("方式"),
 }
 
 

@@ -10,6 +10,7 @@ from accounts.kinds import AlertGroup, AlertWay
 from accounts.models import Account, AlertChoice, AlertContact
 from accounts.services import alertcontacts, alerts
 from accounts.wiring import secrets
+from portal import alertjob
 
 NUMBER = 10086
 ADDRESS = "xiaoyu.lin@example.edu.cn"
@@ -23,6 +24,7 @@ def make_alerts(now: datetime) -> None:
     actor = Actor.holder(account.holder.uid, channel=Channel.WEB, place="demo")
     way, keys = AlertWay.MAIL, secrets()
     alertcontacts.ask(account.pk, way, ADDRESS, source="web:demo", actor=actor, now=now, secrets=keys)
+    alertjob.run()
     code = alertcontacts.code_of(AlertContact.objects.get(account=account, way=way), keys)
     alertcontacts.confirm(account.pk, way, code, actor=actor, now=now, secrets=keys)
     wanted = Choice(

@@ -155,6 +155,7 @@ def _page(
             for way in ways_offered()
         ],
         "writes": bool(confirmed),
+        "wrong": [(way, WAYS[way][1], bound.errors) for way, bound in (sent | keyed).items()],
         "is_low": choice.low_fen is not None and account.book_fen < choice.low_fen,
         "letters": [
             (letter, _about(letter.kind), WAYS[letter.way][0], *STATES[letter.state])
