@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.kinds import OperatorRole
 from accounts.models import Request, RequestNeeds, RequestVerdict
-from accounts.services.approvals import Why, obstacle
+from accounts.services.approvals import Why, may_still_agree, obstacle
 from accounts.services.operators import Officer
 
 __all__ = ["RequestNeeds", "RequestRow", "RequestState", "Why", "find", "open_of", "recent", "waiting"]
@@ -60,6 +60,8 @@ class RequestRow:
     done_at: datetime | None
     done_by: str
     why: str
+    stands: bool
+    """False once whoever agreed was let out or moved: it is not carried out any more."""
     obstacle: Why | None = None
     """Why whoever looks may not rule on it; None if he may (once it waits)."""
 
@@ -117,7 +119,8 @@ def about(operator_id: int, *, viewer: Officer, now: datetime, newest: int = 10)
 
 
 def _all() -> QuerySet[Request]:
-    return Request.objects.select_related("account", "operator", "maker", "ruling__checker", "result__by")
+    people = ("account", "operator", "maker", "ruling__checker__campus", "result__by")
+    return Request.objects.select_related(*people)
 
 
 def _unfinished(found: QuerySet[Request], now: datetime) -> QuerySet[Request]:
@@ -166,6 +169,7 @@ def _row(found: Request, viewer: Officer, now: datetime) -> RequestRow:
         done_at=result.at if result else None,
         done_by=result.by.get_full_name() if result else "",
         why=result.why if result else "",
+        stands=ruling is None or may_still_agree(found, ruling.checker),
         obstacle=obstacle(found, viewer),
     )
 

@@ -232,7 +232,7 @@ def use(request_id: int, *, kind: str, content: Mapping[str, Any], actor: Actor,
     agreed = ruling.select_related("checker__campus").first()
     if agreed is None:
         raise NotApproved(Why.NOT_AGREED)
-    if not agreed.checker.is_active or obstacle(request, officer_of(agreed.checker)) is not None:
+    if not may_still_agree(request, agreed.checker):
         raise NotApproved(Why.CHECKER_GONE)
     if now >= request.expires_at:
         raise NotApproved(Why.EXPIRED)
@@ -304,6 +304,11 @@ def obstacle(request: Request, checker: Officer) -> Why | None:
     if needs == RequestNeeds.SECOND and checker.campus_id not in (None, request.campus_id):
         return Why.OTHER_CAMPUS
     return None
+
+
+def may_still_agree(request: Request, checker: Operator) -> bool:
+    """Whether whoever agreed to it could agree to it now as well."""
+    return checker.is_active and obstacle(request, officer_of(checker)) is None
 
 
 def _refuse_oneself(maker: Officer, account: Account | None, operator_id: int | None) -> None:

@@ -103,7 +103,12 @@ def begin(
     found = closing_of(account_id, now=now, options=options)
     if against := [each for each in found.against if each not in _WAITS]:
         raise NotClosable(*against)
-    accounts.begin_closing(account.pk, by=By(door.actor, now, reason, door.noted))
+    by = By(door.actor, now, reason, door.noted)
+    if (
+        account.life == AccountLife.PENDING
+    ):  # its card was never handed over; the deposit has to come back all the same
+        accounts.start(account.pk, by=by)
+    accounts.begin_closing(account.pk, by=by)
     facts = {
         "book_fen": found.book_fen,
         "unclaimed_fen": found.unclaimed_fen,

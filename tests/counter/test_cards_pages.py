@@ -20,15 +20,18 @@ from accounts.models import (
     Holder,
     Operator,
     OperatorRole,
+    Request,
     Secret,
     ServiceGrant,
     ServiceKind,
 )
-from accounts.rights import may_use
+from accounts.rights import Denial
+from accounts.services import approvals
 from accounts.services.operators import officer_of
-from purse.rules import Refusal
+from purse.policy import Policy
 from terminals.models import CardJob, TerminalContact
 from tests.accounts.conftest import ID_NUMBER
+from tests.accounts.doors import may_use
 from tests.campus import make_campus, make_person
 from tests.counter.pages import browser_of, plain, text_of
 from tests.reconciliation import desk as desks
@@ -406,7 +409,7 @@ def test_services_are_granted_to_a_named_card_and_closed_again(web):
     assert may_use(person.account.pk, "dorm_door", today=TODAY) is None
     web.post(f"{path}revoke/", {"key": str(uuid.uuid4()), "service": "dorm_door"})
 
-    assert may_use(person.account.pk, "dorm_door", today=TODAY) == Refusal.SERVICE_RIGHT
+    assert may_use(person.account.pk, "dorm_door", today=TODAY) == Denial.SERVICE_RIGHT
     assert may_use(person.account.pk, "lending", today=TODAY) is None
 
 
@@ -437,3 +440,28 @@ def test_closing_begins_waits_and_may_be_given_up(web):
     assert (refused.status_code, "等待迟到流水" in plain(refused)) == (409, True)
     assert web.post(f"{path}give-up/", {"key": str(uuid.uuid4()), "reason": "x"}).status_code == 302
     assert person.fresh().life == AccountLife.OPEN
+
+
+def test_a_request_that_cannot_be_used_any_more_is_asked_for_again(web, monkeypatch):
+    """Else a closing stands still until whoever asked takes it back, and he may be gone as well."""
+    person, later = make_person(5_00), timezone.now() + timedelta(days=6)
+    path = f"/counter/accounts/{person.account.pk}/close/"
+
+    def send(step: str) -> int:
+        fields = {"key": str(uuid.uuid4()), "way": "cash", "reason": "毕业离校", **TAIL}
+        return web.post(f"{path}{step}/", fields).status_code
+
+    assert send("begin") == 302
+    monkeypatch.setattr("counter.cards.views.closing.now", lambda: later)
+    assert send("ask") == 302
+    asked, boss = Request.objects.get(), desks.operator("li", OperatorRole.SUPERVISOR)
+    hand = desks.hand(boss, now=later)
+    approvals.agree(asked.pk, bytes(asked.content_hash), hand=hand, now=later, policy=Policy())
+    assert "付款并销户" in plain(web.get(path))
+
+    Operator.objects.filter(pk=boss.pk).update(is_active=False)
+    page = plain(web.get(path))
+    assert ("原来的申请不能再用" in page, "付款并销户" in page) == (True, False)
+    assert send("ask") == 302
+    assert Request.objects.count() == 2
+    assert "等待主管复核" in plain(web.get(path))

@@ -300,6 +300,21 @@ def test_the_deposit_of_a_named_card_comes_back(desk):
     assert moves == [("drawer", 15_00), ("deposit", -15_00), ("deposit", 15_00), ("drawer", -15_00)]
 
 
+def test_the_deposit_comes_back_to_whoever_never_got_his_card(desk):
+    """Opened, paid, changed his mind: without this the money stays for ever, and the number too."""
+    opened = desk.open()
+    account = Account.objects.get(pk=opened.account_id)
+    assert account.life == AccountLife.PENDING
+
+    closing.begin(
+        uuid.uuid4(), account.pk, "不办了", door=desk.door(PaperKind.RESIDENT), now=NOON, options=OPTIONS
+    )
+
+    account.refresh_from_db()
+    found = closing_of(account.pk, now=LATER, options=OPTIONS)
+    assert (account.life, found.total_fen, found.against) == ("closing", OPTIONS.card_deposit_fen, ())
+
+
 def test_a_transfer_is_owed_to_the_bank_and_needs_no_drawer(desk):
     person = closing_account(desk)
     request = ask(desk, person, Way.TRANSFER)

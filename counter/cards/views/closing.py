@@ -136,9 +136,7 @@ def closing_page(
         "against": [AGAINST[each] for each in found.against],
         "request_row": asked,
         "agreed": asked is not None and asked.state == "agreed",
-        "stale": asked is not None
-        and asked.open
-        and asked.content != dict(found.content(asked.content["way"])),
+        "stale": asked is not None and asked.open and not _still_fits(asked, found),
         "shift": shifts.current(request.officer.id),
         "own": request.officer.holder_id is not None and request.officer.holder_id == account.holder_id,
         "wait_days": options().closing_wait_days,
@@ -153,6 +151,11 @@ def _request(request: StaffRequest, account_id: int, found: Closing) -> RequestR
     """The newest request to pay this account out that still stands."""
     rows = requests.open_of(account_id, kind=REQUEST, viewer=request.officer, now=now())
     return rows[-1] if rows and found.total_fen else None
+
+
+def _still_fits(asked: RequestRow, found: Closing) -> bool:
+    """Whether it could be paid as it was asked for: nothing has moved, and whoever agreed still may."""
+    return asked.stands and asked.content == dict(found.content(asked.content["way"]))
 
 
 def _key(form: StrictForm) -> Any:
