@@ -92,6 +92,16 @@ class SideMirror:
             return max(self.floor.seq, min(traced_seq, self.shown.seq))
         return self.shown.seq
 
+    def may_hide_legs(self, traced_seq: int) -> bool:
+        """Whether what was shown last may carry an open leg that nobody could see.
+
+        A record told of it, and no reader since, so the ring was not read: the till of a lost answer may have written
+        its sale offline before. What looks like a leg and a gap of the same amount is no difference at all then.
+        ``traced_seq``: as for ``covered_seq``.
+        """
+        unseen = self.shown.offline_fen > 0 and self.shown.seq > traced_seq
+        return unseen and any(not leg.shown and leg.terminal is not None for leg in self.legs)
+
     def may_be_written(self, seq: int, slot: int) -> bool:
         """Whether a told image may go to the card once more.
 

@@ -89,6 +89,8 @@ class Gap:
     since: datetime | None
     missing: tuple[MissingRecord, ...]
     holders: tuple[Holder, ...]
+    card_unseen: bool = False
+    """An open entry may be part of it (``SideMirror.may_hide_legs``): not levelled before a reader saw the card."""
 
     @property
     def named_fen(self) -> int:
@@ -152,15 +154,17 @@ def _gap(
     if card is None:
         raise LookupError("a gap without a card")
     records = missing.get(card.id, ())
+    traced_seq = traced.get(card.id, 0)
     gap = Gap(
         account_id=found.account_id,
         card_id=card.id,
         entry_seq=found.entry_seq,
-        spend_seq=card.spend.covered_seq(traced.get(card.id, 0)),
+        spend_seq=card.spend.covered_seq(traced_seq),
         fen=found.items.offline_fen,
         since=None,
         missing=records,
         holders=(),
+        card_unseen=card.spend.may_hide_legs(traced_seq),
     )
     times = [record.seen_at for record in records]
     if not gap.explained and noted_at is not None:

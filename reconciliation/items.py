@@ -84,6 +84,8 @@ def _offline_gap(
 ) -> OfflineGap:
     since = gap.since or now
     hold = why_wait(gap.holders, gap_since=since, now=now, policy=policy)
+    if gap.card_unseen:
+        hold = Hold.CARD_UNSEEN
     heard = [holder.heard_at or since for holder in gap.holders]
     return OfflineGap(
         fen=gap.fen,

@@ -29,14 +29,14 @@ def due(compared: Iterable[Compared], *, now: datetime, policy: Policy) -> dict[
 
 def is_due(gap: Gap, *, now: datetime, policy: Policy) -> bool:
     """5 × 24 h since the gap was first seen, and since the last contact of every terminal that can hold its records."""
-    if gap.since is None:
+    if gap.since is None or gap.card_unseen:
         return False
     return why_wait(gap.holders, gap_since=gap.since, now=now, policy=policy) is None
 
 
 def carry_out(gap: Gap, *, actor: Actor, now: datetime, policy: Policy) -> Corrected:
     """Level one gap as it was read under the account's lock. Part of a larger transaction."""
-    if gap.since is None:
+    if gap.since is None or gap.card_unseen:
         raise LookupError("nobody noted this gap yet")
     order = LevelOrder(
         key=LevelOrder.make_key(gap.card_id, gap.spend_seq, gap.entry_seq),

@@ -68,6 +68,18 @@ class Held:
             return 0
         return self.card.spend.covered_seq(traced_seqs([self.card.id]).get(self.card.id, 0))
 
+    def may_hide_legs(self) -> bool:
+        """Whether an open entry may be part of the offline spending that no reader has seen yet."""
+        if self.card is None:
+            return False
+        return self.card.spend.may_hide_legs(traced_seqs([self.card.id]).get(self.card.id, 0))
+
+    @property
+    def sure_gap_fen(self) -> int:
+        """What only records that are still out explain; less than the offline item while the card may hide legs."""
+        items = self.items
+        return items.offline_fen - items.torn_fen if self.may_hide_legs() else items.offline_fen
+
     @property
     def items(self) -> OpenItems:
         """Why live card and book differ; all zero without one."""

@@ -207,7 +207,7 @@ def _why_not_adjust(held: Held, order: AdjustOrder) -> Why | None:
         return Why.NOTHING_TO_DO
     if order.book_fen < 0 or abs(fen) > AMOUNT_MAX_FEN:
         return Why.AMOUNT
-    if held.card is not None and not _closes(held.items.offline_fen, fen):
+    if held.card is not None and not _closes(held.sure_gap_fen, fen):
         return Why.OPENS_GAP
     return None
 

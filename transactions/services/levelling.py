@@ -67,6 +67,8 @@ class Hold(StrEnum):
     NO_TERMINAL = "no_terminal"
     """No silent terminal can hold the records, so nothing says that it was offline use: a person decides."""
     TERMINAL_NOT_SILENT = "terminal_not_silent"
+    CARD_UNSEEN = "card_unseen"
+    """A record told of the last state of the card; only a reader can say whether an open entry is part of it."""
     NO_CARD = "no_card"
     """Not the live card of the account, or the account is closed."""
 
@@ -106,6 +108,8 @@ def level(order: LevelOrder, *, actor: Actor, now: datetime, policy: Policy) -> 
         raise NotLevelled(Hold.NOTHING_OPEN)
     if (held.covered_seq(), held.items.offline_fen) != (order.spend_seq, order.fen):
         raise NotLevelled(Hold.GAP_CHANGED)
+    if held.may_hide_legs():
+        raise NotLevelled(Hold.CARD_UNSEEN)
     waiting = why_wait(order.holders, gap_since=order.gap_since, now=now, policy=policy)
     if waiting is not None:
         raise NotLevelled(waiting)
