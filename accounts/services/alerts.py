@@ -76,7 +76,7 @@ def _plain(choice: Choice) -> dict[str, Any]:
     return {
         "low_fen": choice.low_fen,
         "spend_fen": choice.spend_fen,
-        "waiting": choice.waiting,
+        "money_waiting": choice.waiting,
         **{way.value: sorted(choice.letters.get(way, ())) for way in AlertWay},
         "language": choice.language,
         "amounts": choice.amounts,

@@ -292,7 +292,7 @@ FIELDS: dict[str, Words] = {
     "waiting": _("待核对"),
     "low_fen": _("余额提醒值"),
     "spend_fen": _("大额提醒值"),
-    "waiting": _("待领提醒"),
+    "money_waiting": _("待领提醒"),
     "mail": _("邮件提醒"),
     "sms": _("短信提醒"),
     "amounts": _("写出金额"),
