@@ -6,11 +6,13 @@ ledger days (posting), because only in that order each line's book follows from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Aggregate, Count, Max, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Greatest
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
@@ -117,26 +119,23 @@ def statement_page(
 
 def statement_totals(account_id: int, which: StatementRange) -> Totals:
     """Money in and out of the book over the whole range, not only the page. One statement."""
-    sums = _chosen(account_id, which).aggregate(
-        into=Sum("book_change_fen", filter=Q(book_change_fen__gt=0), default=0),
-        out=Sum("book_change_fen", filter=Q(book_change_fen__lt=0), default=0),
-        count=Count("id"),
-    )
-    return Totals(in_fen=int(sums["into"]), out_fen=-int(sums["out"]), count=sums["count"])
+    return _totals(_chosen(account_id, which).aggregate(**_sums()))
+
+
+def statement_summary(account_id: int, which: StatementRange) -> tuple[Totals, tuple[Merchant, ...]]:
+    """The totals, and where the holder spent in these days, whatever else is asked: merchants by name with campuses.
+
+    Two statements, of which only one reads the movements, and reads each of them once.
+    """
+    spent = ArrayAgg("contra_ref", distinct=True, filter=Q(contra=Contra.MERCHANT), default=Value([]))
+    found = _in_days(account_id, which).aggregate(**_sums(_narrowed(which)), spent=spent)
+    merchants = Merchant.objects.filter(pk__in=found["spent"]).select_related("campus")
+    return _totals(found), tuple(merchants.order_by("name_zh", "pk"))
 
 
 def statement_kinds(account_id: int, which: StatementRange) -> list[tuple[EntryKind, int, int, int]]:
     """Kind, money in, money out (≥ 0, of the book) and movements, the most frequent kind first. One statement."""
-    rows = (
-        _chosen(account_id, which)
-        .values("kind")
-        .annotate(
-            into=Sum("book_change_fen", filter=Q(book_change_fen__gt=0), default=0),
-            out=Sum("book_change_fen", filter=Q(book_change_fen__lt=0), default=0),
-            count=Count("id"),
-        )
-        .order_by("-count", "kind")
-    )
+    rows = _chosen(account_id, which).values("kind").annotate(**_sums()).order_by("-count", "kind")
     return [(EntryKind(row["kind"]), int(row["into"]), -int(row["out"]), row["count"]) for row in rows]
 
 
@@ -153,13 +152,6 @@ def statement_lines(account_id: int, which: StatementRange) -> Iterator[Statemen
     while found := _lines(chosen.filter(id__gt=entry_id(account_id, last))[:500]):
         yield from _with_places(found)
         last = found[-1].seq
-
-
-def merchants_of(account_id: int, which: StatementRange) -> tuple[Merchant, ...]:
-    """Where the holder spent in these days, with their campuses, by name. One statement."""
-    days = StatementRange(which.from_on, which.to_on)
-    spent = _chosen(account_id, days).filter(contra=Contra.MERCHANT).values("contra_ref")
-    return tuple(Merchant.objects.filter(pk__in=spent).select_related("campus").order_by("name_zh", "pk"))
 
 
 def why_they_differ(card_id: int) -> OpenItems:
@@ -180,25 +172,49 @@ def _of_account(account_id: int) -> QuerySet[Entry]:
 
 
 def _chosen(account_id: int, which: StatementRange) -> QuerySet[Entry]:
+    return _in_days(account_id, which).filter(_narrowed(which))
+
+
+def _in_days(account_id: int, which: StatementRange) -> QuerySet[Entry]:
     """Bounds on ``posted_at`` too, so that only the partitions of these months are opened."""
     start = datetime.combine(which.from_on, time(), SHANGHAI)
     end = datetime.combine(which.to_on + timedelta(days=1), time(), SHANGHAI)
     chosen = _of_account(account_id).filter(posted_at__gte=start, posted_at__lt=end)
     if which.until_seq is not None:
         chosen = chosen.filter(id__lte=entry_id(account_id, which.until_seq))
+    return chosen
+
+
+def _narrowed(which: StatementRange) -> Q:
+    """What is asked for besides the days."""
+    asked = Q()
     if which.kind is not None:
-        chosen = chosen.filter(kind=which.kind)
+        asked &= Q(kind=which.kind)
     if which.merchant_id is not None:
-        chosen = chosen.filter(contra=Contra.MERCHANT, contra_ref=which.merchant_id)
+        asked &= Q(contra=Contra.MERCHANT, contra_ref=which.merchant_id)
     if which.campus_id is not None:
         there = Merchant.objects.filter(campus_id=which.campus_id).values("pk")
-        chosen = chosen.filter(contra=Contra.MERCHANT, contra_ref__in=there)
+        asked &= Q(contra=Contra.MERCHANT, contra_ref__in=there)
     moved_fen = Greatest(Abs("book_change_fen"), Abs("unclaimed_change_fen"))
     if which.least_fen is not None:
-        chosen = chosen.filter(GreaterThanOrEqual(moved_fen, which.least_fen))
+        asked &= Q(GreaterThanOrEqual(moved_fen, which.least_fen))
     if which.most_fen is not None:
-        chosen = chosen.filter(LessThanOrEqual(moved_fen, which.most_fen))
-    return chosen
+        asked &= Q(LessThanOrEqual(moved_fen, which.most_fen))
+    return asked
+
+
+def _sums(asked: Q | None = None) -> dict[str, Aggregate]:
+    """Money in, money out and movements of those rows that are asked for."""
+    asked = asked or Q()
+    return {
+        "into": Sum("book_change_fen", filter=Q(book_change_fen__gt=0) & asked, default=0),
+        "out": Sum("book_change_fen", filter=Q(book_change_fen__lt=0) & asked, default=0),
+        "count": Count("id", filter=asked),
+    }
+
+
+def _totals(found: Mapping[str, Any]) -> Totals:
+    return Totals(in_fen=int(found["into"]), out_fen=-int(found["out"]), count=found["count"])
 
 
 def _lines(entries: Iterable[Entry]) -> list[StatementLine]:

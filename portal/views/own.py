@@ -32,9 +32,8 @@ from terminals.selectors import silent_tills
 from transactions.days import local_day
 from transactions.selectors import (
     latest_lines,
-    merchants_of,
     statement_page,
-    statement_totals,
+    statement_summary,
     why_they_differ,
 )
 
@@ -75,12 +74,13 @@ def statement(request: HolderRequest) -> HttpResponse:
     )
     days = {"start": which.from_on.isoformat(), "end": which.to_on.isoformat()}
     shown = StatementForm(initial=request.GET.dict() | days, places=places)
-    shown.offer(merchants_of(request.account.id, which))
+    totals, merchants = statement_summary(request.account.id, which)
+    shown.offer(merchants)
     context = {
         "form": shown,
         "which": which,
         "page": page,
-        "totals": statement_totals(request.account.id, which),
+        "totals": totals,
     }
     return own_page(request, "portal/statement.html", context)
 

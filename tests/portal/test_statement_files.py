@@ -12,12 +12,12 @@ from accounts.csvfile import MARK, cell, csv_lines
 from accounts.models import Campus
 from tests.portal.conftest import text_of
 from transactions.days import local_day
-from transactions.models import Entry, Merchant
+from transactions.models import Entry, EntryKind, Merchant
 from transactions.selectors import (
     StatementRange,
-    merchants_of,
     statement_lines,
     statement_page,
+    statement_summary,
     statement_totals,
 )
 
@@ -54,7 +54,7 @@ def test_bounds_are_both_included_and_know_no_direction(spent):
 
 
 def test_a_merchant_and_a_campus_leave_out_the_rest(spent):
-    merchant = Merchant.objects.get(pk=merchants_of(spent.account.pk, which())[0].pk)
+    totals, (merchant,) = statement_summary(spent.account.pk, which())
     elsewhere = Campus.objects.create(code="yushan", name_zh="鱼山校区", name_en="Yushan")
     other = Merchant.objects.create(
         name_zh="师苑餐厅", campus=elsewhere, contract_from=local_day(timezone.now())
@@ -64,7 +64,33 @@ def test_a_merchant_and_a_campus_leave_out_the_rest(spent):
     assert fens(spent, campus_id=merchant.campus_id) == [-4_00, -2_50, -1_00]
     assert fens(spent, merchant_id=other.pk) == fens(spent, campus_id=elsewhere.pk) == []
     assert statement_totals(spent.account.pk, which(merchant_id=merchant.pk)).out_fen == 7_50
-    assert merchants_of(spent.account.pk, which()) == (merchant,)
+    assert totals == statement_totals(spent.account.pk, which())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"kind": EntryKind.PURCHASE},
+        {"kind": EntryKind.SUBSIDY},
+        {"least_fen": 2_50},
+        {"least_fen": 2_51, "most_fen": 4_00},
+        {"until_seq": 2},
+    ],
+)
+def test_the_summary_adds_up_what_is_asked_and_offers_every_merchant_of_these_days(spent, asked):
+    totals, merchants = statement_summary(spent.account.pk, which(**asked))
+
+    assert totals == statement_totals(spent.account.pk, which(**asked))
+    assert [merchant.pk for merchant in merchants] == [merchant.pk for merchant in Merchant.objects.all()]
+
+
+def test_a_summary_narrowed_to_a_merchant_or_a_campus_still_offers_the_others(spent):
+    _totals, (merchant,) = statement_summary(spent.account.pk, which())
+
+    for asked in ({"merchant_id": merchant.pk + 1}, {"campus_id": merchant.campus_id + 1}):
+        totals, offered = statement_summary(spent.account.pk, which(**asked))
+        assert (totals.count, offered) == (0, (merchant,))
 
 
 def test_the_page_answers_the_finer_question_and_keeps_it_open(web, spent):
