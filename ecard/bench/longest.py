@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import connection
 
-from accounts.models import Account, AccountLife, Campus, Holder, HolderKind
+from accounts.models import Account, AccountLife, Campus, Card, CardLife, Holder, HolderKind
 from transactions.days import local_day
 
 EVERY: Final = timedelta(minutes=36)
@@ -39,7 +39,7 @@ _ENTRIES: Final = """
 
 
 def add(movements: int, *, now: datetime) -> int:
-    """Make the account and its movements, in whole rounds of 25; returns its id."""
+    """Make the account with its card and its movements, in whole rounds of 25; returns its id."""
     campus = Campus.objects.order_by("pk").first()
     assert campus is not None
     uid = uuid.uuid4()
@@ -56,6 +56,7 @@ def add(movements: int, *, now: datetime) -> int:
         entry_seq=movements,
         opened_at=now - EVERY * movements,
     )
+    Card.objects.create(account=account, uid=uid.hex[:8].upper(), kind="formal", life=CardLife.ACTIVE)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(_MONTHS, [local_day(account.opened_at), local_day(now)])

@@ -36,15 +36,16 @@ VISITS = 200
 
 @dataclass
 class Seen:
-    """What was measured of one page: server time, and how much of it this process computed."""
+    """What was measured of one page: server time, what of it this process computed, and how long the database took."""
 
     took_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
+    sql_ms: list[float] = field(default_factory=list)
     statements: int = 0
 
     def visit(self, client: Client, page: str, *, counts: bool) -> None:
         """Load the page once; ``counts`` False: only to warm up."""
-        with _counted() as count:
+        with _counted() as asked:
             begun, computed = time.perf_counter(), time.process_time()
             answer = client.get(page)
             took_ms = (time.perf_counter() - begun) * 1000
@@ -52,7 +53,8 @@ class Seen:
         if answer.status_code == 200 and counts:
             self.took_ms.append(took_ms)
             self.cpu_ms.append(cpu_ms)
-            self.statements = max(self.statements, count[0])
+            self.sql_ms.append(asked.took_ms)
+            self.statements = max(self.statements, asked.statements)
 
     def percentile_ms(self, share: float) -> float:
         """The server time that this share of the visits stayed under."""
@@ -103,6 +105,7 @@ def rows(seen: dict[str, Seen]) -> Iterator[dict[str, Any]]:
                 "p50_ms": round(what.percentile_ms(0.5), 2),
                 "p95_ms": round(what.percentile_ms(0.95), 2),
                 "cpu_ms": round(median(what.cpu_ms), 2),
+                "sql_ms": round(median(what.sql_ms), 2),
                 "statements": what.statements,
             }
 
@@ -123,14 +126,26 @@ def _browser(account_id: int) -> Client:
     return client
 
 
+@dataclass
+class _Asked:
+    """What a visit asked of the database."""
+
+    statements: int = 0
+    took_ms: float = 0.0
+
+
 @contextmanager
-def _counted() -> Iterator[list[int]]:
-    """Count the statements inside the block."""
-    count = [0]
+def _counted() -> Iterator[_Asked]:
+    """Count the statements inside the block, and the time until each was answered."""
+    asked = _Asked()
 
     def run(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
-        count[0] += 1
-        return execute(sql, params, many, context)
+        begun = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            asked.statements += 1
+            asked.took_ms += (time.perf_counter() - begun) * 1000
 
     with connection.execute_wrapper(run):
-        yield count
+        yield asked
