@@ -59,7 +59,7 @@ COUNTS: Mapping[str, Words] = {
     "waiting": _("待重发"),
     "failed": _("未送达"),
     "undelivered": _("一天内未送达"),
-    "bytes": _("字节"),
+    "kilobytes": "KB",
     "tables": _("表"),
     "rows": _("行"),
     "entries": _("流水"),
@@ -82,7 +82,7 @@ COUNTS: Mapping[str, Words] = {
     "exports": _("导出文件"),
 }
 FATES: Mapping[Fate, tuple[Words, str]] = {
-    Fate.DELETED: (_("删除"), "warn"),
+    Fate.DELETED: (_("到期删除"), "warn"),
     Fate.ERASED: (_("清空内容"), "warn"),
     Fate.KEPT: (_("不删除"), "good"),
 }

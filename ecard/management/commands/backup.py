@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"path": str(made.path)} | told))
         else:
             self.stdout.write(
-                f"{made.path} {told['bytes']} bytes, {told['tables']} tables, {told['rows']} rows"
+                f"{made.path} {told['kilobytes']} KB, {told['tables']} tables, {told['rows']} rows"
             )
 
     def _say(self, text: str) -> None:
@@ -67,7 +67,7 @@ class Command(BaseCommand):
 def _counts(made: Made) -> dict[str, int]:
     facts = made.manifest.facts
     return {
-        "bytes": sum(part.size for part in made.manifest.parts),
+        "kilobytes": -(-sum(part.size for part in made.manifest.parts) // 1024),
         "tables": len(facts.rows),
         "rows": sum(facts.rows.values()),
         "entries": facts.rows["transactions_entry"],
