@@ -393,4 +393,4 @@ def test_the_job_that_lets_go_shows_how_long_everything_is_kept(admin):
 
     assert all(str(period.what) in page for period in PERIODS)
     assert page.count("不删除") > 2
-    assert "保存多久" not in plain(admin.get(f"{BASE}/jobs/verify/"))
+    assert "资料保存多久" not in plain(admin.get(f"{BASE}/jobs/verify/"))
