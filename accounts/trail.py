@@ -17,7 +17,7 @@ from accounts.models import Account, AuditEvent, Card, Holder, Operator
 
 PAGE: Final = 50
 EXPORT_MAX: Final = 20_000
-READS: Final = ("statement.read", "holder.read_id_number", "audit.export")
+READS: Final = ("statement.read", "holder.read_id_number", "holder.export", "ledger.export", "audit.export")
 """Deeds that are only a look at what is somebody else's (reliability.md P6)."""
 
 

@@ -29,7 +29,18 @@ _COUNTS = {
     "close_day": {"days": 1, "months_added": 0},
     "reconcile": {"compared": 200, "levelled": 0, "opened": 1, "closed": 1},
     "verify": {"checked": 9_400, "broken": 0},
+    "backup": {"kilobytes": 21_300, "tables": 100, "rows": 61_000, "entries": 9_400, "dropped": 1},
+    "retention": {"logins": 12, "web_sessions": 40},
+    "restore_drill": {
+        "rows": 61_000,
+        "promises": 27,
+        "id_numbers": 200,
+        "restore_s": 9,
+        "check_s": 21,
+        "found": 0,
+    },
 }
+DRILL_AGO = timedelta(days=12)
 """What the nights of the demo say that they did; other jobs say nothing."""
 _DRILLED = timedelta(days=11)
 """So long ago a backup was restored for practice."""
@@ -112,6 +123,14 @@ def _nights(chance: random.Random, now: datetime) -> None:
     drilled = now - _DRILLED
     JobRun.objects.create(
         job="restore_drill", started_at=drilled, ended_at=drilled + timedelta(minutes=4), result="ok"
+    )
+    drilled = now - DRILL_AGO
+    JobRun.objects.create(
+        job="restore_drill",
+        started_at=drilled,
+        ended_at=drilled + timedelta(seconds=31),
+        result="ok",
+        counts=_COUNTS["restore_drill"],
     )
 
 
