@@ -48,17 +48,55 @@ class Trade:
 
 TRADES: Final = (
     Trade(
-        "canteen",
-        MerchantCategory.CANTEEN,
-        (("二餐厅", "Canteen Two"), ("三餐厅", "Canteen Three"), ("清真餐厅", "Halal Canteen")),
-        *(0.7, 150, 2100, 1.6, 50),
+        kind="canteen",
+        category=MerchantCategory.CANTEEN,
+        names=(("二餐厅", "Canteen Two"), ("三餐厅", "Canteen Three"), ("清真餐厅", "Halal Canteen")),
+        share=0.7,
+        least_fen=150,
+        span_fen=2100,
+        bend=1.6,
+        step_fen=50,
     ),
     Trade(
-        "shop", MerchantCategory.SHOP, (("便利店", "Store"), ("咖啡", "Coffee")), *(0.12, 100, 3900, 2.4, 10)
+        kind="shop",
+        category=MerchantCategory.SHOP,
+        names=(("便利店", "Store"), ("咖啡", "Coffee")),
+        share=0.12,
+        least_fen=100,
+        span_fen=3900,
+        bend=2.4,
+        step_fen=10,
     ),
-    Trade("other", MerchantCategory.BATH, (("浴室", "Bathhouse"),), *(0.1, 40, 150, 1.0, 5)),
-    Trade("other", MerchantCategory.PRINT, (("文印店", "Print Shop"),), *(0.04, 10, 590, 2.5, 10)),
-    Trade("other", MerchantCategory.BUS, (("班车队", "Shuttle Bus"),), *(0.04, 200, 0, 1.0, 50)),
+    Trade(
+        kind="other",
+        category=MerchantCategory.BATH,
+        names=(("浴室", "Bathhouse"),),
+        share=0.1,
+        least_fen=40,
+        span_fen=150,
+        bend=1.0,
+        step_fen=5,
+    ),
+    Trade(
+        kind="other",
+        category=MerchantCategory.PRINT,
+        names=(("文印店", "Print Shop"),),
+        share=0.04,
+        least_fen=10,
+        span_fen=590,
+        bend=2.5,
+        step_fen=10,
+    ),
+    Trade(
+        kind="other",
+        category=MerchantCategory.BUS,
+        names=(("班车队", "Shuttle Bus"),),
+        share=0.04,
+        least_fen=200,
+        span_fen=0,
+        bend=1.0,
+        step_fen=50,
+    ),
 )
 
 
