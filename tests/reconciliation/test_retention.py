@@ -7,9 +7,11 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.utils import translation
 
 from accounts.models import (
     Account,
@@ -244,3 +246,15 @@ def test_the_command_wants_to_be_told_which_and_notes_its_run(db, tmp_path, monk
     assert not JobRun.objects.exists()
     call_command("retention", "--apply", stdout=StringIO())
     assert JobRun.objects.get().result == "ok"
+
+
+def test_the_document_has_the_same_table():
+    """docs/retention.md is what people are told; it is written from the English words of the table."""
+    told = (settings.BASE_DIR / "docs" / "retention.md").read_text()
+    with translation.override("en"):
+        rows = [f"| {period.kept} | {period.fate.value} | {period.why} |" for period in retention.PERIODS]
+
+    assert [row for row in rows if row not in told] == []
+    assert [
+        table for period in retention.PERIODS for table in period.tables if f"`{table}`" not in told
+    ] == []
