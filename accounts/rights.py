@@ -22,7 +22,7 @@ from accounts.models import (
     ServiceGrant,
     ServiceKind,
 )
-from purse.rules import Refusal, Standing, refuse_standing
+from purse.rules import Standing, refuse_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +34,6 @@ class Right:
     until_on: date | None = None
     by_grant: bool = False
     """Whether it depends on a grant at all: a named card and a service that says who somebody is."""
-
-
-def may_use(account_id: int, service: Service, *, today: date) -> Refusal | None:
-    """Why this account's card does not open this service on this day, or None. Two small queries.
-
-    Standing first: a lost, frozen, expired or closed card opens nothing, not even a door (guide L111). Raises
-    ``Account.DoesNotExist``.
-    """
-    account = Account.objects.get(pk=account_id)
-    card = Card.objects.filter(account=account, life__in=LIVE_CARD).first()
-    standing = Standing(
-        account_open=account.life == AccountLife.OPEN,
-        account_frozen=account.frozen,
-        card_usable=card is not None,
-        card_lost=card is not None and card.lost,
-        card_expired=card is not None and card.expires_on is not None and card.expires_on < today,
-    )
-    refusal = refuse_standing(standing)
-    if refusal is not None:
-        return refusal
-    if not _by_grant(account.kind, service) or _granted(account_id, service, today) is not None:
-        return None
-    return Refusal.SERVICE_RIGHT
 
 
 CAMPUS_BOUND: Final = frozenset({Service.DORM_DOOR})
@@ -186,8 +163,3 @@ def rights_of(account_id: int, *, today: date) -> tuple[Right, ...]:
 
 def _by_grant(kind: str, service: Service) -> bool:
     return kind == ServiceKind.NAMED and service in IDENTIFYING
-
-
-def _granted(account_id: int, service: Service, today: date) -> ServiceGrant | None:
-    grants = ServiceGrant.objects.filter(account_id=account_id, service=service, ended_at=None)
-    return grants.filter(until_on__gte=today).first()

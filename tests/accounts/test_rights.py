@@ -11,12 +11,13 @@ from django.db import DatabaseError, transaction
 from accounts.actors import AtCounter
 from accounts.models import Card, CardLife, Service, ServiceGrant, ServiceKind
 from accounts.papers import PaperKind
-from accounts.rights import may_use, rights_of
+from accounts.rights import Denial, rights_of
 from accounts.services import accounts, cards, rights, standing
 from accounts.services.errors import NotAllowed
 from accounts.services.rights import GrantOrder
-from purse.rules import FreezeReason, Refusal
+from purse.rules import FreezeReason
 from tests.accounts.conftest import BY, CLERK, NOW
+from tests.accounts.doors import may_use
 
 TODAY = NOW.date()
 DOOR = AtCounter(CLERK, PaperKind.RESIDENT, document_note="agrees")
@@ -53,7 +54,7 @@ def test_each_service_on_a_named_card_pays_but_does_not_identify(world, service)
 
     refused = may_use(account.pk, service, today=TODAY)
 
-    assert refused == (None if service.value in PAYING else Refusal.SERVICE_RIGHT)
+    assert refused == (None if service.value in PAYING else Denial.SERVICE_RIGHT)
 
 
 @pytest.mark.parametrize(("days", "open_"), [(0, True), (30, True), (31, False)])
@@ -62,8 +63,8 @@ def test_a_grant_opens_through_its_last_day(world, days, open_):
     grant(account, Service.DORM_DOOR)
     day = TODAY + timedelta(days=days)
 
-    assert may_use(account.pk, Service.DORM_DOOR, today=day) == (None if open_ else Refusal.SERVICE_RIGHT)
-    assert may_use(account.pk, Service.LENDING, today=day) == Refusal.SERVICE_RIGHT
+    assert may_use(account.pk, Service.DORM_DOOR, today=day) == (None if open_ else Denial.SERVICE_RIGHT)
+    assert may_use(account.pk, Service.LENDING, today=day) == Denial.SERVICE_RIGHT
     shown = {right.service: right.open for right in rights_of(account.pk, today=day)}
     assert shown[Service.DORM_DOOR] is open_
     assert sum(shown.values()) == 5 + open_
@@ -74,11 +75,11 @@ def test_a_grant_opens_through_its_last_day(world, days, open_):
 @pytest.mark.parametrize(
     ("spoil", "refusal"),
     [
-        ("lost", Refusal.CARD_LOST),
-        ("frozen", Refusal.CARD_FROZEN),
-        ("expired", Refusal.CARD_EXPIRED),
-        ("closing", Refusal.ACCOUNT_CLOSED),
-        ("no card", Refusal.CARD_REPLACED),
+        ("lost", Denial.CARD_LOST),
+        ("frozen", Denial.CARD_FROZEN),
+        ("expired", Denial.CARD_EXPIRED),
+        ("closing", Denial.ACCOUNT_CLOSED),
+        ("no card", Denial.CARD_REPLACED),
     ],
 )
 def test_no_door_opens_against_the_standing(world, kind, service, spoil, refusal):
@@ -118,7 +119,7 @@ def test_a_grant_is_ended_at_once_and_cannot_be_ended_twice(world):
 
     rights.revoke(uuid.uuid4(), account.pk, Service.LENDING, door=DOOR, now=NOW)
 
-    assert may_use(account.pk, Service.LENDING, today=TODAY) == Refusal.SERVICE_RIGHT
+    assert may_use(account.pk, Service.LENDING, today=TODAY) == Denial.SERVICE_RIGHT
     again = lambda: rights.revoke(uuid.uuid4(), account.pk, Service.LENDING, door=DOOR, now=NOW)  # noqa: E731
     assert why_not(again) == "no_service"
 

@@ -9,10 +9,12 @@ import pytest
 import segno
 
 from accounts.models import OperatorRole
-from counter.oversight.drawings import QUIET, qr_code
+from counter.oversight.drawings import qr_code
 from tests.counter.pages import browser_of, text_of
 from tests.reconciliation import desk
 
+MARGIN = 4
+"""Empty modules around a code (ISO/IEC 18004)."""
 ADDRESS = (
     "otpauth://totp/ecard:wang.li?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&algorithm=SHA1&digits=6&period=30"
 )
@@ -34,7 +36,7 @@ def modules(size: int, path: str) -> list[list[int]]:
 def test_every_square_is_painted_as_the_code_says_with_an_empty_margin(text):
     code = qr_code(text)
 
-    wanted = segno.make_qr(text, error="m", boost_error=False).matrix_iter(border=QUIET)
+    wanted = segno.make_qr(text, error="m", boost_error=False).matrix_iter(border=MARGIN)
     assert modules(code.size, code.path) == [list(row) for row in wanted]
 
 
@@ -43,11 +45,11 @@ def test_the_three_corners_and_the_margin_are_where_a_scanner_looks():
     code = qr_code(ADDRESS)
     painted = modules(code.size, code.path)
     finder = [[1] * 7, [1, 0, 0, 0, 0, 0, 1], *[[1, 0, 1, 1, 1, 0, 1]] * 3, [1, 0, 0, 0, 0, 0, 1], [1] * 7]
-    last = code.size - QUIET - 7
+    last = code.size - MARGIN - 7
 
-    for x, y in ((QUIET, QUIET), (last, QUIET), (QUIET, last)):
+    for x, y in ((MARGIN, MARGIN), (last, MARGIN), (MARGIN, last)):
         assert [row[x : x + 7] for row in painted[y : y + 7]] == finder
-    for edge in (*range(QUIET), *range(code.size - QUIET, code.size)):
+    for edge in (*range(MARGIN), *range(code.size - MARGIN, code.size)):
         assert not any(painted[edge])
         assert not any(row[edge] for row in painted)
 
