@@ -21,5 +21,7 @@ class Options:
     """For a named or temporary card, given back with the card (requirements N05)."""
     closing_wait_days: int = 5
     """From the end of use to paying out, so that late journals come in (requirements 3.3)."""
+    dispute_window_days: int = 60
+    """The last day on which a movement may be disputed, counted from it (screens.md 6.2)."""
     hold_back_days: int = 0
     """How long the money of a lost card is held back while tills are silent (A23); 0 = not at all."""

@@ -270,6 +270,15 @@ _LIST: Final = (
         60,
     ),
     Term(
+        "dispute_window_days",
+        _("争议期限"),
+        _("一笔流水之后可以提出争议的天数。"),
+        Unit.DAYS,
+        Group.SERVICE,
+        30,
+        365,
+    ),
+    Term(
         "hold_back_days",
         _("补卡暂留天数"),
         _("有终端静默时，旧卡余额暂留的天数；0 为不暂留。"),

@@ -52,7 +52,7 @@ PROBLEMS: dict[Problem, Words] = {
     Problem.NO_SUCH_MOVEMENT: gettext_lazy("没有这一笔流水；没有登记争议，款项没有变动"),
     Problem.WRONG_KIND: gettext_lazy("这笔流水不能提出这种争议；没有登记，款项没有变动"),
     Problem.TAKEN_BACK: gettext_lazy("这笔流水已经冲正或退还，钱已退给您，不需要再提出争议"),
-    Problem.TOO_OLD: gettext_lazy("已超过 60 天，网站不能再提出争议；请带小票到管理中心咨询"),
+    Problem.TOO_OLD: gettext_lazy("已超过提出争议的期限，没有登记，款项没有变动；请带小票到管理中心咨询"),
     Problem.IN_FUTURE: gettext_lazy("日期不能晚于今天"),
     Problem.NO_WORDS: gettext_lazy("请填写说明"),
     Problem.TOO_MANY: gettext_lazy("您还有很多争议没有办结；请到管理中心当面办理"),

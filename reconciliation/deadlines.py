@@ -7,10 +7,9 @@ from datetime import date, timedelta
 
 from django.db.models import Q
 
+from accounts.options import Options
 from terminals.models import DayKind, SpecialDay
 
-WINDOW = timedelta(days=60)
-"""The sixtieth day after a movement is the last on which it may be disputed."""
 WORKING_DAYS = 10
 _SATURDAY = 5
 _AHEAD = timedelta(days=60)
@@ -39,6 +38,6 @@ def special_days(campus_id: int, *, after: date) -> dict[date, bool]:
     return {day.on: day.kind == DayKind.AS_WORKDAY for day in rows}
 
 
-def last_day(happened_on: date) -> date:
-    """The last day on which something of that day may be disputed."""
-    return happened_on + WINDOW
+def last_day(happened_on: date, *, options: Options) -> date:
+    """The last day on which something of that day may be disputed: the sixtieth after it, if nobody changed that."""
+    return happened_on + timedelta(days=options.dispute_window_days)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor, AtCounter, Channel
 from accounts.models import Operator
+from accounts.options import Options
 from accounts.papers import PaperKind
 from accounts.services.operators import Hand
 from reconciliation.kinds import DisputeKind
@@ -49,7 +50,16 @@ def claim_of(person: Person, entry_seq: int | None = 3, **fields) -> Claim:
     return Claim(account_id=person.account.pk, entry_seq=entry_seq, **known)
 
 
-def disputed(person: Person, entry_seq: int = 3, *, now: datetime | None = None, **fields) -> Dispute:
+def disputed(
+    person: Person,
+    entry_seq: int = 3,
+    *,
+    now: datetime | None = None,
+    options: Options | None = None,
+    **fields,
+) -> Dispute:
     """His dispute about this line of his statement."""
     claim = claim_of(person, entry_seq, **fields)
-    return open_dispute(claim, actor=holder_of(person), now=now or timezone.now()).dispute
+    return open_dispute(
+        claim, actor=holder_of(person), now=now or timezone.now(), options=options or Options()
+    ).dispute

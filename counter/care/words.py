@@ -42,7 +42,7 @@ PROBLEMS: dict[Problem, Words] = {
     Problem.NO_SUCH_MOVEMENT: _("没有这一笔流水"),
     Problem.WRONG_KIND: _("这笔流水不能提出这种争议"),
     Problem.TAKEN_BACK: _("这笔流水已经冲正或退还，不需要再提出争议"),
-    Problem.TOO_OLD: _("已超过 60 天，不能再提出争议"),
+    Problem.TOO_OLD: _("已超过提出争议的期限，没有登记"),
     Problem.IN_FUTURE: _("日期不能晚于今天"),
     Problem.NO_WORDS: _("请填写说明，持卡人会看到"),
     Problem.TOO_MANY: _("该账户未办结的争议太多，请先办结"),

@@ -16,6 +16,7 @@ from accounts.actors import Actor, Channel
 from accounts.found import live_card_id
 from accounts.kinds import FoundHow
 from accounts.models import Account, Operator
+from accounts.options import Options
 from accounts.services import found, lostposts
 from accounts.services.found import Intake
 from accounts.services.lostposts import Search
@@ -114,7 +115,7 @@ def make_care(now: datetime) -> None:
 def _dispute(tale: Tale, pair: _Pair, people: Sequence[Operator], at: datetime) -> None:
     supervisor, clerk = people
     claim = Claim(uuid.uuid4(), pair.account.pk, tale.kind, tale.text, entry_seq=pair.entry_seq)
-    made = disputes.open_dispute(claim, actor=pair.actor, now=at).dispute
+    made = disputes.open_dispute(claim, actor=pair.actor, now=at, options=Options()).dispute
     for step, words in tale.steps:
         at += timedelta(hours=1)
         hand = Hand(supervisor.pk, "desk", at)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.wiring import now
+from accounts.wiring import now, options
 from portal.access import HolderRequest, holder_required
 from portal.careforms import DisputeForm, KeyForm, MissingTopUpForm, WordForm
 from portal.carewords import KIND_HINTS, MOMENTS, PROBLEMS, STATES, next_step
@@ -19,7 +19,7 @@ from portal.doors import actor_of
 from portal.forms import StrictForm
 from portal.pages import centers, own_page
 from reconciliation import disputes as found_disputes
-from reconciliation.deadlines import WINDOW, last_day
+from reconciliation.deadlines import last_day
 from reconciliation.disputes import DisputeFile, MovementFile
 from reconciliation.kinds import DisputeKind, DisputeState
 from reconciliation.services import disputes
@@ -34,7 +34,7 @@ def movement(request: HolderRequest, entry_seq: int) -> HttpResponse:
     """Everything about one line of the statement, and whether it may still be disputed."""
     about = _movement(request, entry_seq)
     happened_on = local_day(about.movement.occurred_at)
-    until = last_day(happened_on)
+    until = last_day(happened_on, options=options())
     context = {
         "file": about,
         "dispute": found_disputes.dispute_about(request.account.id, entry_seq),
@@ -42,7 +42,7 @@ def movement(request: HolderRequest, entry_seq: int) -> HttpResponse:
         "may_dispute": about.movement.fen != 0
         and local_day(now()) <= until
         and not (about.links.taken_back_by or about.links.refunded_by),
-        "window_days": WINDOW.days,
+        "window_days": options().dispute_window_days,
     }
     return own_page(request, "portal/disputes/movement.html", context)
 
@@ -119,7 +119,9 @@ def missing_top_up(request: HolderRequest) -> HttpResponse:
 def own_disputes(request: HolderRequest) -> HttpResponse:
     """The holder's disputes, newest first."""
     rows = [(row, *STATES[row.state]) for row in found_disputes.disputes_of(request.account.id)]
-    return own_page(request, "portal/disputes/list.html", {"rows": rows, "window_days": WINDOW.days})
+    return own_page(
+        request, "portal/disputes/list.html", {"rows": rows, "window_days": options().dispute_window_days}
+    )
 
 
 @holder_required()
@@ -181,6 +183,7 @@ def _open(request: HolderRequest, form: StrictForm, claim: Claim) -> HttpRespons
             claim,
             actor=actor_of(request, request.account.holder.uid),
             now=now(),
+            options=options(),
         )
     except NotDone as refusal:
         form.add_error(None, str(PROBLEMS[refusal.problem]))

@@ -16,11 +16,12 @@ from uuid import UUID, uuid5
 from django.db import transaction
 
 from accounts.actors import Actor, AtCounter, Channel
+from accounts.options import Options
 from accounts.services import rows
 from accounts.services.operators import Hand, NoSuchOperator, Officer, officer
 from purse.policy import Policy
 from reconciliation import comparison
-from reconciliation.deadlines import WINDOW, due_on, special_days
+from reconciliation.deadlines import due_on, last_day, special_days
 from reconciliation.mismatch import evidence_of
 from reconciliation.models import (
     Case,
@@ -119,11 +120,12 @@ def open_dispute(
     *,
     actor: Actor,
     now: datetime,
+    options: Options,
     door: AtCounter | None = None,
 ) -> Opened:
     """Open a dispute, or return the one that there is about the same thing. Raises ``NotDone``.
 
-    ``door``: at a desk, with the document that the holder showed. Refused later than sixty days after the movement.
+    ``door``: at a desk, with the document that the holder showed. Refused after the window of ``options``.
     """
     account = rows.lock(claim.account_id)
     if door is not None and door.own_holder_id == account.holder_id:
@@ -136,7 +138,7 @@ def open_dispute(
     happened_on = local_day(found.occurred_at) if found else claim.happened_on
     if happened_on is None or happened_on > today:
         raise NotDone(Problem.IN_FUTURE)
-    if today - happened_on > WINDOW:
+    if today > last_day(happened_on, options=options):
         raise NotDone(Problem.TOO_OLD)
     if not claim.text.strip():
         raise NotDone(Problem.NO_WORDS)

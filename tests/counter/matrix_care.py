@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor, Channel
 from accounts.models import Campus, FoundHow, LostPost, OperatorRole
+from accounts.options import Options
 from accounts.services.found import Intake, take_in
 from accounts.services.operators import Hand
 from reconciliation.kinds import DisputeKind
@@ -99,7 +100,7 @@ def world() -> dict[str, object]:
     book.pay(5_50)
     claim = Claim(uuid.uuid4(), book.account.pk, DisputeKind.WRONG_AMOUNT, "打错了", entry_seq=2)
     actor = Actor.holder(book.account.holder.uid, channel=Channel.WEB)
-    dispute = open_dispute(claim, actor=actor, now=moment).dispute
+    dispute = open_dispute(claim, actor=actor, now=moment, options=Options()).dispute
     clerk = desk.operator("care.clerk", OperatorRole.CLERK)
     intake = Intake(
         uuid.uuid4(), FoundHow.NUMBER, "学苑餐厅", local_day(moment), "抽屉", card_id=book.card.pk

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEvent, OperatorRole
+from accounts.options import Options
 from reconciliation.kinds import DisputeKind
 from reconciliation.models import Case, Decision, DecisionResult, Dispute, DisputeEvent, Ruling
 from reconciliation.services.disputes import open_dispute
@@ -37,7 +38,7 @@ def test_the_list_has_the_most_urgent_first_and_the_overdue_in_red(web, person):
         claim = claim_of(
             who, None, kind=DisputeKind.TOP_UP_MISSING, fen=50_00, happened_on=timezone.localdate(then)
         )
-        open_dispute(claim, actor=holder_of(who), now=then)
+        open_dispute(claim, actor=holder_of(who), now=then, options=Options())
 
     page = text_of(web.get("/counter/disputes/"))
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Notice, OperatorRole
+from accounts.options import Options
 from reconciliation.kinds import DisputeEventKind, DisputeKind
 from reconciliation.models import Case, Decision, Dispute, DisputeEvent
 from reconciliation.services import decisions, disputes
@@ -191,7 +192,7 @@ def test_a_record_deducted_twice_is_refunded_as_such(db, li):
     late = Entry.objects.filter(account=book.account, kind="offline_sale").get()
     actor = holder_of(type("Somebody", (), {"account": book.account}))
     claim = disputes.Claim(uuid.uuid4(), book.account.pk, DisputeKind.DOUBLE, "扣了两次", entry_seq=late.seq)
-    dispute = open_dispute(claim, actor=actor, now=timezone.now()).dispute
+    dispute = open_dispute(claim, actor=actor, now=timezone.now(), options=Options()).dispute
 
     made = refund(dispute, li)
 
@@ -204,7 +205,7 @@ def test_a_dispute_about_a_missing_top_up_has_nothing_to_take_back(person, li):
     claim = claim_of(
         person, None, kind=DisputeKind.TOP_UP_MISSING, fen=50_00, happened_on=timezone.localdate()
     )
-    dispute = open_dispute(claim, actor=holder_of(person), now=timezone.now()).dispute
+    dispute = open_dispute(claim, actor=holder_of(person), now=timezone.now(), options=Options()).dispute
 
     with pytest.raises(NotDone) as caught:
         refund(dispute, li)
@@ -297,7 +298,7 @@ def test_nobody_works_on_his_own_dispute(person, dispute):
         lambda: work(dispute, "settled", "好", own),
         lambda: refund(dispute, own),
         lambda: open_dispute(
-            claim_of(person, 2), actor=door_of(own).actor, now=timezone.now(),
+            claim_of(person, 2), actor=door_of(own).actor, now=timezone.now(), options=Options(),
             door=door_of(own, holder_id=person.account.holder_id),
         ),
     ]  # fmt: skip

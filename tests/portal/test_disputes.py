@@ -13,6 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Campus, Notice
+from accounts.options import Options
+from portal.views import disputes as views
 from reconciliation.deadlines import due_on, special_days
 from reconciliation.kinds import DisputeEventKind, DisputeKind, DisputeState
 from reconciliation.models import Dispute, DisputeEvent
@@ -203,6 +205,22 @@ def test_after_taking_it_back_one_may_dispute_again(twice):
     assert second.pk != first.pk
 
 
+@pytest.mark.parametrize(("days", "accepted"), [(90, True), (91, False)])
+def test_the_university_may_draw_the_window_wider(twice, days, accepted):
+    now, wider = timezone.now() + timedelta(days=days), Options(dispute_window_days=90)
+
+    if accepted:
+        assert disputed(twice, 3, now=now, options=wider).state == "open"
+    else:
+        assert refused(lambda: disputed(twice, 3, now=now, options=wider)) is Problem.TOO_OLD
+
+
+def test_the_page_names_the_window_in_force(browser, monkeypatch):
+    monkeypatch.setattr(views, "options", lambda: Options(dispute_window_days=90))
+
+    assert "90 天内都可以" in text_of(browser.get("/me/disputes/"))
+
+
 @pytest.mark.parametrize(("days", "accepted"), [(0, True), (60, True), (61, False)])
 def test_sixty_days_and_not_one_more(twice, days, accepted):
     """screens.md: 60-day window; the sixtieth day after the purchase is the last."""
@@ -226,7 +244,10 @@ def test_sixty_days_and_not_one_more(twice, days, accepted):
 def test_what_cannot_be_disputed_is_refused_and_leaves_nothing(twice, seq, kind, why):
     claim = claim_of(twice, seq, kind=DisputeKind(kind))
 
-    assert refused(lambda: open_dispute(claim, actor=holder_of(twice), now=timezone.now())) is why
+    assert (
+        refused(lambda: open_dispute(claim, actor=holder_of(twice), now=timezone.now(), options=Options()))
+        is why
+    )
 
 
 def test_a_key_of_another_holder_or_movement_opens_nothing(twice):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.checks import Rejected
 from accounts.selectors import account_overview, find_overview
-from accounts.wiring import now
+from accounts.wiring import now, options
 from counter.access import StaffRequest, staff_required
 from counter.care.forms import OpenForm, parse_seq
 from counter.care.words import PROBLEMS
@@ -21,7 +22,6 @@ from counter.pages import ACTS, staff_page
 from counter.people import sight
 from counter.people.documents import door
 from reconciliation import disputes as reading
-from reconciliation.deadlines import WINDOW
 from reconciliation.disputes import MovementFile
 from reconciliation.kinds import DisputeKind
 from reconciliation.services import disputes
@@ -73,11 +73,12 @@ def _choice_page(request: StaffRequest, account_id: int) -> HttpResponse:
     if not sight.is_open(request, account_id, card_here=False):
         sight.open_for(request, account_id, reason=_("登记争议"))
     older = parse_seq(request.GET.get("older", ""))
-    page = statement_page(account_id, StatementRange(today - WINDOW, today), older_than=older)
+    window = timedelta(days=options().dispute_window_days)
+    page = statement_page(account_id, StatementRange(today - window, today), older_than=older)
     context = {
         "account": account_overview(account_id, today=today),
         "page": page,
-        "window_days": WINDOW.days,
+        "window_days": window.days,
         "disputed": {row.entry_seq: row for row in reading.disputes_of(account_id)},
     }
     return staff_page(request, "counter/care/choose.html", context)
@@ -111,7 +112,7 @@ def _open(
     )
     try:
         seen = door(request, account_id, form.seen())
-        opened = disputes.open_dispute(claim, actor=seen.actor, now=now(), door=seen)
+        opened = disputes.open_dispute(claim, actor=seen.actor, now=now(), options=options(), door=seen)
     except Rejected as rejected:
         form.add_error("tail", rejected.message)
         return None
