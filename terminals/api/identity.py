@@ -27,7 +27,6 @@ from terminals.denials import sentence
 from terminals.messages import signing, strictjson
 from terminals.messages.identity import By, DeniedAnswer, IdentityAnswer, IdentityRequest, parse_since
 from terminals.messages.signing import PartnerStamp, Request, SignatureError, TerminalKeys
-from terminals.messages.upkeep import HotlistRequest
 from terminals.models import SecurityEventKind
 from terminals.services import asking, events, hotlist
 from terminals.services.asking import Key, Question
@@ -88,7 +87,7 @@ def denied(key: Key, asked: Request, now: datetime) -> dict[str, Any]:
     """The cards that every door refuses, network or not: what changed since a version."""
     since = parse_since(asked.target.partition("?")[2])
     hotlist.keep_fresh(now=now)
-    found = hotlist.deltas(HotlistRequest(since, _ms(now)), now=now)
+    found = hotlist.changes(since)
     entries = tuple((uid, refusal.value if refusal else None) for uid, refusal in found.entries)
     return DeniedAnswer(found.version, found.whole, found.more, entries).to_json()
 

@@ -69,6 +69,19 @@ class Synced:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed after the version that somebody has: (UID, refusal), or (UID, None) for a card that is off the list.
+
+    ``whole``: the list begins anew. ``more``: another question is due, from ``version`` on.
+    """
+
+    version: int
+    whole: bool
+    more: bool
+    entries: tuple[tuple[str, Refusal | None], ...]
+
+
 @transaction.atomic(durable=True)
 def sync_hotlist(*, now: datetime) -> Synced:
     """Bring the list up to date. Safe to repeat, safe to kill, one at a time."""
@@ -95,25 +108,39 @@ def version() -> int:
     return Hotlist.objects.values_list("version", flat=True).get(id=1)
 
 
+def changes(have: int) -> Changes:
+    """What changed after version ``have``, a page of it. Two statements.
+
+    Whoever is ahead of us met a server that was since restored from a backup: only the whole list is safe.
+    """
+    known = have if have <= version() else 0
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGES, {"have": known, "most": HOTLIST_PAGE})
+        found = cursor.fetchall()
+    return Changes(
+        version=found[-1][2] if found else known,
+        whole=known == 0,
+        more=len(found) == HOTLIST_PAGE,
+        entries=tuple((uid, Refusal(refusal) if refusal else None) for uid, refusal, _ in found),
+    )
+
+
 def deltas(asked: HotlistRequest, *, now: datetime) -> HotlistAnswer:
     """What changed since the version that the terminal has, and the cards seen anywhere since it asked last.
 
     Both in pages; ``more`` says that another question is due. At most seven days of seen cards are given.
     """
     since = max(datetime.fromtimestamp(min(asked.seen_since_ms, _ms(now)) / 1000, UTC), now - SEEN_DAYS)
-    # A terminal ahead of us met a server that was since restored from a backup: only the whole list is safe.
-    have = asked.have if asked.have <= version() else 0
+    changed = changes(asked.have)
     with connection.cursor() as cursor:
-        cursor.execute(_CHANGES, {"have": have, "most": HOTLIST_PAGE})
-        changes = cursor.fetchall()
         cursor.execute(_SEEN, {"since": since, "most": LAST_SEEN_MAX})
         seen = cursor.fetchall()
     full = len(seen) == LAST_SEEN_MAX
     return HotlistAnswer(
-        version=changes[-1][2] if changes else have,
-        whole=have == 0,
-        more=len(changes) == HOTLIST_PAGE or full,
-        entries=tuple((uid, Refusal(refusal) if refusal else None) for uid, refusal, _ in changes),
+        version=changed.version,
+        whole=changed.whole,
+        more=changed.more or full,
+        entries=changed.entries,
         seen=tuple((uid, seq) for uid, seq, _ in seen),
         seen_until_ms=_ms(seen[-1][2]) if full else _ms(now),
     )
