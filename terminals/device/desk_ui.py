@@ -91,6 +91,7 @@ class DeskPage(LocalPage):
         "/": ("desk.html", f"{_TYPES['html']}; charset=utf-8"),
         "/till.css": ("till.css", f"{_TYPES['css']}; charset=utf-8"),
         "/desk.css": ("desk.css", f"{_TYPES['css']}; charset=utf-8"),
+        "/face.js": ("face.js", f"{_TYPES['js']}; charset=utf-8"),
         "/desk.js": ("desk.js", f"{_TYPES['js']}; charset=utf-8"),
     }
     shown = "display"

@@ -43,6 +43,7 @@ _HEADERS = {
 _TILL = {
     "/": ("till.html", "text/html; charset=utf-8"),
     "/till.css": ("till.css", "text/css; charset=utf-8"),
+    "/face.js": ("face.js", "text/javascript; charset=utf-8"),
     "/till.js": ("till.js", "text/javascript; charset=utf-8"),
 }
 

@@ -1,8 +1,6 @@
 // The till's face: shows what the till says, plays its sounds, sends what is keyed. Decides nothing.
 "use strict";
 
-const $ = (id) => document.getElementById(id);
-const TOKEN = document.querySelector("meta[name=till-token]").content;
 const TEXT = {
   zh: { amount: "金额", password: "密码", off: "灯灭", white: "白灯", green: "绿灯", amber: "黄灯", red: "红灯",
         drop: "请在此放卡", lies: "卡片在读卡区", unsent: (n) => `未传 ${n}`,
@@ -10,15 +8,14 @@ const TEXT = {
         stopped: (why, n) => `停止消费：${why}。${n} 笔未传。`, sending: (n) => `网络已恢复，正在上传 ${n} 笔。`,
         lost: "与收银机程序的连接已断开，正在重连…",
         paid: "已付", paid_offline: "脱机已付", voided: "已撤销", refused: "拒绝", torn: "拿卡过快", unknown: "未完成",
-        balance: "查询", card: "卡", book: "库", back: "退格", clear: "清除" },
+        balance: "查询", card: "卡", book: "库", back: "退格", clear: "清除", plastic: "校园智能卡", title: "收银机" },
   en: { amount: "Amount", password: "Password", off: "lamp off", white: "white lamp", green: "green lamp", amber: "amber lamp",
         red: "red lamp", drop: "Put the card here", lies: "Card on the reader", unsent: (n) => `${n} unsent`,
         offline: (max, n) => `Selling offline: ${max} at most, no passwords. ${n} sales wait and go up by themselves.`,
         stopped: (why, n) => `No sales: ${why}. ${n} wait to go up.`, sending: (n) => `Back online, handing over ${n} sales.`,
-       
         lost: "Lost the till program, trying again…", paid: "Paid", paid_offline: "Paid offline", voided: "Voided",
         refused: "Refused", torn: "Taken too soon", unknown: "Not completed", balance: "Balance", card: "card",
-        book: "book", back: "Back", clear: "Clear" },
+        book: "book", back: "Back", clear: "Clear", plastic: "Campus card", title: "Till" },
 };
 // Segments a–g of each sign that the display knows; lower case as on real seven-segment displays.
 const SEGMENTS = { "0": "abcdef", "1": "bc", "2": "abged", "3": "abgcd", "4": "fgbc", "5": "afgcd", "6": "afgedc", "7": "abc",
@@ -28,22 +25,9 @@ const SHAPES = { a: "12,4 48,4 42,12 18,12", b: "50,6 50,48 46,52 42,48 42,14", 
   d: "18,94 42,94 48,102 12,102", e: "10,58 14,54 18,58 18,92 10,100", f: "10,6 18,14 18,48 14,52 10,48",
   g: "16,53 20,49 40,49 44,53 40,57 20,57" };
 
-let language = localStorage.getItem("till-language") || "zh";
 let state = null, face = null, digits = "", lying = null, results = [];
 
 // ------------------------------------------------------------------------------------------------------- commands
-
-async function say(command) {
-  $("problem").textContent = "";
-  try {
-    const answer = await fetch("do", {
-      method: "POST", headers: { "Content-Type": "application/json", "Till-Token": TOKEN }, body: JSON.stringify(command),
-    });
-    if (!answer.ok) $("problem").textContent = (await answer.json()).error || answer.statusText;
-  } catch {
-    $("problem").textContent = TEXT[language].lost;
-  }
-}
 
 const asksPassword = () => face !== null && face.led === "------";
 
@@ -79,11 +63,7 @@ async function tap(card) {
     await say({ do: "lift" });
     return;
   }
-  const command = { do: $("stay").checked ? "place" : "tap", card };
-  if ($("tear").checked) {
-    command.leave_after = Math.max(0, Math.trunc(Number($("after").value)) || 0);
-    $("tear").checked = false;
-  }
+  const command = withTear({ do: $("stay").checked ? "place" : "tap", card });
   lying = card;
   showCards();
   await say(command);
@@ -115,10 +95,7 @@ function showFace() {
   if (!face) return;
   showLed(face.led);
   $("spoken").textContent = face.led.trim();
-  $("line1").textContent = face.line1[language];
-  $("line2").textContent = face.line2[language];
-  $("lamp").dataset.lamp = face.lamp;
-  $("lamp").setAttribute("aria-label", TEXT[language][face.lamp]);
+  showLamp(face);
   showTyped();
 }
 
@@ -129,26 +106,7 @@ function showTyped() {
 }
 
 function showCards() {
-  const wanted = $("find").value.trim();
-  const cards = (state ? state.cards : []).filter((name) => name.includes(wanted)).slice(0, 60);
-  $("cards").replaceChildren(...cards.map((name) => {
-    const item = document.createElement("li");
-    const card = document.createElement("button");
-    card.type = "button";
-    card.className = name === lying ? "plastic lies" : "plastic";
-    card.draggable = true;
-    card.dataset.card = name;
-    const kind = document.createElement("small");
-    kind.textContent = language === "zh" ? "校园智能卡" : "Campus card";
-    const number = document.createElement("strong");
-    number.textContent = name;
-    card.append(kind, number);
-    card.addEventListener("click", () => tap(name));
-    card.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", name));
-    item.append(card);
-    return item;
-  }));
-  $("reader").classList.toggle("lies", lying !== null);
+  showWallet(state ? state.cards : [], lying, () => TEXT[language].plastic, tap);
   $("reader-text").textContent = lying === null ? TEXT[language].drop : `${TEXT[language].lies}: ${lying}`;
 }
 
@@ -186,15 +144,8 @@ function showLog() {
 }
 
 function showLanguage() {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  for (const element of document.querySelectorAll("[data-zh]")) element.textContent = element.dataset[language];
-  for (const element of document.querySelectorAll("[data-zh-label]")) {
-    element.setAttribute("aria-label", element.dataset[`${language}Label`]);
-  }
+  putLanguage();
   for (const [id, word] of [["key-back", "back"], ["key-clear", "clear"]]) $(id).setAttribute("aria-label", TEXT[language][word]);
-  $("language").textContent = language === "zh" ? "English" : "中文";
-  $("language").lang = language === "zh" ? "en" : "zh-CN";
-  document.title = language === "zh" ? "收银机" : "Till";
   showFace();
   showState();
   showCards();
@@ -250,16 +201,9 @@ function hear(event) {
     lying = state.lying;
     showState();
   } else if (event.event === "result") {
-    results = [{ ...event, at: new Date().toLocaleTimeString("zh-CN", { hour12: false }) }, ...results].slice(0, 12);
+    results = newest(event, results);
     showLog();
   }
-}
-
-function listen() {
-  const source = new EventSource("events");
-  source.onmessage = (message) => hear(JSON.parse(message.data));
-  source.onopen = () => { $("problem").textContent = ""; };
-  source.onerror = () => { $("problem").textContent = TEXT[language].lost; };
 }
 
 function makeKeys() {
@@ -285,28 +229,14 @@ for (const name of ["cancel", "void", "balance"]) {
     say({ do: name });
   });
 }
-$("network").addEventListener("change", () => say({ do: "network", up: $("network").checked }));
 $("upload").addEventListener("click", () => say({ do: "upload" }));
-$("find").addEventListener("input", showCards);
 $("sound").addEventListener("click", () => {
   wake();
   const on = $("sound").getAttribute("aria-pressed") !== "true";
   $("sound").setAttribute("aria-pressed", String(on));
   if (!on) hush(true);
 });
-$("language").addEventListener("click", () => {
-  language = language === "zh" ? "en" : "zh";
-  localStorage.setItem("till-language", language);
-  showLanguage();
-});
-$("reader").addEventListener("dragover", (event) => { event.preventDefault(); $("reader").classList.add("over"); });
-$("reader").addEventListener("dragleave", () => $("reader").classList.remove("over"));
-$("reader").addEventListener("drop", (event) => {
-  event.preventDefault();
-  $("reader").classList.remove("over");
-  const card = event.dataTransfer.getData("text/plain");
-  if (state && state.cards.includes(card)) tap(card);
-});
+wire({ cards: () => (state ? state.cards : []), pick: tap, showCards, showLanguage });
 document.addEventListener("keydown", (event) => {
   if (event.target.matches("input") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (/^[0-9]$/.test(event.key)) key(event.key);
@@ -315,4 +245,4 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "Escape") say({ do: "cancel" });
 });
 showLanguage();
-listen();
+listen(hear);
