@@ -476,7 +476,9 @@ def test_the_list_is_for_signing_and_only_made_cards_can_be_ticked(web):
     assert 'name="item"' not in shown
     Card.objects.filter(account__holder__school_no="20260000001").update(life="issued", uid="C0000001")
     assert text_of(web.get(page)).count('name="item"') == 1
-    assert web.get(f"{HOME}issues/{batch.pk}/handover/?unit=x").status_code == 404
+    for nobody in ("x", "%00", "%F0%9F%90%9F"):
+        assert web.get(f"{HOME}issues/{batch.pk}/handover/?unit={nobody}").status_code == 404
+    assert web.post(f"{HOME}issues/{batch.pk}/handed/", {"unit": "\x00"}).status_code == 302
     assert web.post(f"{HOME}issues/{batch.pk}/handed/", {"unit": unit}).status_code == 302
     assert web.post(f"{HOME}issues/{batch.pk}/handed/", {"unit": unit, "item": "x"}).status_code == 302
     assert not IssueItem.objects.exclude(handed_at=None).exists()

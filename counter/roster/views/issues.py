@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -228,7 +228,7 @@ def again(request: StaffRequest, batch_id: int) -> HttpResponse:
 def handover(request: StaffRequest, batch_id: int) -> HttpResponse:
     """The list of one college, to be printed and signed."""
     found = _batch(request, batch_id)
-    unit = request.GET.get("unit", "")
+    unit = _unit(request.GET)
     cards = batches.items_of_unit(batch_id, unit)
     if not cards:
         raise Http404
@@ -247,10 +247,15 @@ def handed(request: StaffRequest, batch_id: int) -> HttpResponse:
         items = [int(each) for each in ids]
         count = roster_issue.hand_over(found.id, items, officer=request.officer, by=by(request))
         messages.success(request, _("已记录 %(count)s 人领卡，账户已启用") % {"count": count})
-    unit = request.POST.get("unit", "")
+    unit = _unit(request.POST)
     if not batches.items_of_unit(found.id, unit):
         return redirect("counter:issue", batch_id=found.id)
     return redirect(f"{reverse('counter:issue_handover', args=[found.id])}?{urlencode({'unit': unit})}")
+
+
+def _unit(asked: QueryDict) -> str:
+    """The college that was asked for; a text that no database stores names none."""
+    return asked.get("unit", "").replace("\x00", "\ufffd")
 
 
 def _list(found: BatchFacts, unit: str, cards: list[ItemFacts]) -> dict[str, Any]:
