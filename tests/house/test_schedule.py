@@ -1,4 +1,4 @@
-"""What is to run by itself stands in the cron file and in the document, at the minute that the administration waits for."""
+"""What is to run by itself stands in the cron file and in the document, at the minute that is waited for."""
 
 from __future__ import annotations
 
