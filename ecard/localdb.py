@@ -36,8 +36,12 @@ _BOOTSTRAP = (
     f"CREATE ROLE {APP_ROLE} LOGIN;\n"
     f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE};\n"
 )
-# Tests empty the ledger between two tests; its triggers forbid that to everybody, its owner included.
-_BOOTSTRAP_FOR_TESTS = f"GRANT SET ON PARAMETER session_replication_role TO {OWNER_ROLE};\n"
+# Tests empty the ledger between two tests; its triggers forbid that to everybody, its owner included. Before that they
+# wait until nobody works in the database any more.
+_BOOTSTRAP_FOR_TESTS = (
+    f"GRANT SET ON PARAMETER session_replication_role TO {OWNER_ROLE};\n"
+    f"GRANT pg_read_all_stats TO {OWNER_ROLE};\n"
+)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ included, it does with the rights of the application in production.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 
 import psycopg
@@ -23,6 +24,9 @@ os.environ.setdefault(
     "DJANGO_ALLOW_ASYNC_UNSAFE", "true"
 )  # Playwright keeps an event loop in the main thread
 
+STRAGGLERS_S = 10.0
+_AT_WORK = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type = 'client backend' AND state <> 'idle'"""
 _CLOSING = pytest.StashKey[str]()
 _FAULTS = pytest.StashKey[tuple[Counter[str], Counter[str]]]()
 
@@ -71,12 +75,20 @@ def _empty_tables(test: TransactionTestCase) -> None:
     """Take away what a test with real commits has written, and put back what the migrations had written."""
     connection.close()  # a transaction that the test left open would block us
     owner = _Owner.connection
+    _let_others_finish(owner)
     kept = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'baseline'").fetchall()
     with owner.transaction():
         for table in _filled_tables(owner):
             owner.execute(f'DELETE FROM public."{table}"')
         for (table,) in kept:
             owner.execute(f'INSERT INTO public."{table}" TABLE baseline."{table}"')
+
+
+def _let_others_finish(owner: psycopg.Connection) -> None:
+    """Wait for a request that a closed window had still sent: it would write into the next test, or lock against us."""
+    deadline = time.monotonic() + STRAGGLERS_S
+    while owner.execute(_AT_WORK).fetchone()[0] and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 TransactionTestCase._fixture_teardown = _empty_tables
