@@ -73,7 +73,9 @@ def test(arguments: list[str]) -> int:
     for left_out in _prepare_machine():
         print(f"ecardctl: {left_out}", file=sys.stderr)
     variables = _with_demo_keys(_with_database(_test_cluster))
-    workers = [] if any(argument.startswith("-n") for argument in arguments) else ["-n", "2", "--dist", "worksteal"]
+    workers = (
+        [] if any(argument.startswith("-n") for argument in arguments) else ["-n", "2", "--dist", "worksteal"]
+    )
     return _become([str(PYTHON), "-m", "pytest", *workers, *arguments], variables)
 
 

@@ -20,7 +20,9 @@ def test_the_tables_are_emptied_after_a_straggling_request_and_not_before():
     def straggle():
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
-            cursor.execute("INSERT INTO accounts_campus (code, name_zh, name_en) VALUES ('late', '迟', 'Late')")
+            cursor.execute(
+                "INSERT INTO accounts_campus (code, name_zh, name_en) VALUES ('late', '迟', 'Late')"
+            )
             has_begun.set()
             may_end.wait(5)
             cursor.execute("COMMIT")
