@@ -116,9 +116,7 @@ def reseal(holder_id: int, secrets: Secrets) -> bool:
 
 def to_erase(*, now: datetime) -> QuerySet[Holder]:
     """The holders whom ``erase`` would take the personal data from, and who still have some."""
-    lately = Account.objects.filter(holder=OuterRef("pk")).exclude(_long_closed(now))
-    ever = Account.objects.filter(holder=OuterRef("pk"))
-    return Holder.objects.filter(Exists(ever), ~Exists(lately), name__gt="")
+    return _done_with(now).filter(name__gt="")
 
 
 def account_ids(holder_id: int) -> list[int]:
@@ -130,10 +128,11 @@ def account_ids(holder_id: int) -> list[int]:
 def erase(holder_id: int, *, actor: Actor, now: datetime) -> bool:
     """Take away the personal data of a holder whose accounts have been closed for a year; the ``uid`` stays.
 
-    Returns False, and changes nothing, while any account is in use, holds money or was closed later.
+    So it goes with somebody who never had one and left the roster a year ago. Returns False, and changes nothing, while
+    any account is in use, holds money or was closed later.
     """
     holder = Holder.objects.select_for_update().get(pk=holder_id)
-    if not holder.accounts.exists() or holder.accounts.exclude(_long_closed(now)).exists():
+    if not _done_with(now).filter(pk=holder_id).exists():
         return False
     Holder.objects.filter(pk=holder_id).update(
         school_no=f"X{holder.uid.hex[:19].upper()}",
@@ -151,8 +150,12 @@ def erase(holder_id: int, *, actor: Actor, now: datetime) -> bool:
     return True
 
 
-def _long_closed(now: datetime) -> Q:
-    return Q(life=AccountLife.CLOSED, closed_at__lte=now - KEPT_AFTER_CLOSING, book_fen=0, unclaimed_fen=0)
+def _done_with(now: datetime) -> QuerySet[Holder]:
+    since = now - KEPT_AFTER_CLOSING
+    long_closed = Q(life=AccountLife.CLOSED, closed_at__lte=since, book_fen=0, unclaimed_fen=0)
+    ever = Account.objects.filter(holder=OuterRef("pk"))
+    gone = RosterMember.objects.filter(holder=OuterRef("pk"), left_at__lte=since)
+    return Holder.objects.filter(Exists(ever) | Exists(gone), ~Exists(ever.exclude(long_closed)))
 
 
 def _is_current(holder: Holder, secrets: Secrets) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from datetime import timedelta
 from io import StringIO
 
@@ -13,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import translation
 
+from accounts.checks.masks import mask_name
 from accounts.models import (
     Account,
     AlertContact,
@@ -23,6 +25,8 @@ from accounts.models import (
     LoginRecord,
     Operator,
     Photo,
+    RosterFile,
+    RosterMember,
 )
 from accounts.services import accounts
 from accounts.services.accounts import Order, open_account
@@ -87,6 +91,34 @@ def test_a_person_is_forgotten_a_year_after_the_account_was_closed(world, export
     assert (gone["holders"], gone["bank_cards"]) == ((1, 1) if erased else (0, 0))
     assert (known_of(account) == []) == erased
     assert Account.objects.get(pk=account.pk).holder.uid == account.holder.uid
+
+
+@pytest.mark.parametrize(
+    ("left_ago", "erased"), [(YEAR, True), (YEAR - timedelta(seconds=1), False), (None, False)]
+)
+def test_somebody_who_never_had_an_account_goes_a_year_after_leaving_the_roster(
+    world, exports, left_ago, erased
+):
+    person, officer = world.person(), Operator.objects.create_user("clerk", role="clerk")
+    file = RosterFile.objects.create(
+        id=uuid.uuid4(), name="x", digest=b"d" * 32, scope="students", state="applied", uploaded_by=officer,
+        uploaded_at=NOW - YEAR * 2, ended_by=officer, ended_at=NOW - YEAR * 2,
+    )  # fmt: skip
+    RosterMember.objects.create(
+        holder=person, group="一班", file=file, listed_at=NOW - YEAR * 2, left_at=left_ago and NOW - left_ago
+    )
+
+    assert retain(now=NOW, exports=exports)["holders"] == erased
+    person.refresh_from_db()
+    assert (person.name == "", RosterMember.objects.get().group == "") == (erased, erased)
+
+
+def test_whoever_looks_at_an_erased_account_sees_that_nobody_is_known(world, exports):
+    account = somebody(world, closed_ago=YEAR)
+    retain(now=NOW, exports=exports)
+    person = Holder.objects.get(pk=account.holder_id)
+
+    assert (mask_name(person.name), str(person)[:1]) == ("", "X")
 
 
 def test_a_binding_that_was_left_open_ends_with_the_person(world, exports):
