@@ -11,6 +11,7 @@ from accounts.actors import Actor
 from accounts.models import JobRun
 from accounts.services import policy
 from accounts.services.policy import NewValue
+from ecard.demo import partners
 from terminals.models import DayKind, PlaceKind, ServicePoint, Terminal, TerminalContact, TerminalKind
 from terminals.services import places
 from terminals.services.places import NewDay
@@ -50,6 +51,7 @@ def furnish(*, number: int, now: datetime) -> None:
     _places(now)
     _contracts(now)
     _nights(random.Random(number), now)  # noqa: S311 - a demo is to be the same every time
+    partners.connect(number=number, now=now)
     tomorrow = datetime.combine(local_day(now) + timedelta(days=1), time(0), SHANGHAI)
     wanted = NewValue(_key("retap"), "retap", timedelta(seconds=15), tomorrow, "补刷来不及的多，放宽到 15 秒")
     policy.set_value(wanted, shown=policy.preview(wanted, now=now).digest, actor=ACTOR, now=now)
