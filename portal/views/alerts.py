@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -116,11 +116,20 @@ def remove(request: HolderRequest, alert_way: str) -> HttpResponse:
     return redirect("portal:alerts")
 
 
-@csrf_exempt  # a mail program presses the button for its user, without a page of ours before (RFC 8058)
+@csrf_exempt
 @never_cache
 @require_http_methods(["GET", "POST"])
 def alerts_off(request: HttpRequest, off_token: str) -> HttpResponse:
-    """Stop the letters to one address: ask first, for programs follow links by themselves; then do it."""
+    """Stop the letters to one address: ask first, for programs follow links by themselves; then do it.
+
+    A mail program presses its button without a page of ours before, and says so (RFC 8058); who has the link may.
+    """
+    by_mail_program = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
+    view = _off if by_mail_program else csrf_protect(_off)
+    return view(request, off_token)
+
+
+def _off(request: HttpRequest, off_token: str) -> HttpResponse:
     contact_uid = contact_of(off_token)
     if contact_uid is None:
         raise Http404

@@ -470,6 +470,15 @@ def test_the_button_of_a_mail_program_works_without_a_page_before(holder):
     assert choice_of(holder.account.pk).letters[AlertWay.MAIL] == frozenset()
 
 
+def test_the_form_of_the_page_needs_its_token(holder):
+    contact = address(holder.account)
+    wish(holder.account, letters=by(AlertGroup.LOW))
+    strict = Client(enforce_csrf_checks=True)
+
+    assert strict.post(f"/alerts/off/{off_token(contact.uid)}/").status_code == 403
+    assert choice_of(holder.account.pk).letters[AlertWay.MAIL] == {AlertGroup.LOW}
+
+
 @pytest.mark.parametrize("change", ["x", "", "a.b", "00000000000000000000000000000000.x", "\x00", "é" * 9])
 def test_a_link_that_we_did_not_sign_is_not_found(client, db, change):
     assert client.get(f"/alerts/off/{change}/").status_code == 404
