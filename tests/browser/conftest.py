@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -21,6 +22,10 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+collect_ignore = [] if os.environ.get("ECARD_SCREENSHOTS") == "1" else ["test_album.py"]
+"""Pictures of every page take minutes and ask nothing."""
 
 
 @pytest.fixture(scope="session", autouse=True)
