@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from django.db.models.functions import Greatest
+
 from accounts.checks.masks import mask_name
 from accounts.models import (
     LIVE_CARD,
@@ -21,6 +23,10 @@ from accounts.models import (
     ServiceKind,
 )
 
+SEQ_LAST = 65_535
+"""The last number that a side of the card can write (``purse.layout``)."""
+SEQ_NEAR_END = 60_000
+"""From here on it should be replaced: a year and a half of ten purchases a day is left."""
 _MAKES = (DeedKind.OPEN, DeedKind.ISSUE, DeedKind.REPLACE, DeedKind.VOID)
 
 
@@ -101,6 +107,26 @@ def not_handed_over(card: Card) -> bool:
         return True
     done = set(CounterDeed.objects.filter(card=card).values_list("kind", flat=True))
     return bool(done & set(_MAKES)) and DeedKind.HAND_OVER not in done
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """A card that has few writes left, or none: to be replaced while it still pays. ``left`` of 65,535."""
+
+    account_id: int
+    number: int
+    name: str
+    left: int
+
+
+def nearly_worn(*, newest: int = 200) -> tuple[Worn, ...]:
+    """Cards in use whose one side or other was written so often, the most worn first. One query."""
+    most = Greatest("spend_seq", "load_seq")
+    rows = Card.objects.filter(life__in=LIVE_CARD).annotate(most=most).filter(most__gte=SEQ_NEAR_END)
+    return tuple(
+        Worn(card.account_id, card.account.number, mask_name(card.account.holder.name), SEQ_LAST - card.most)
+        for card in rows.select_related("account__holder").order_by("-most", "pk")[:newest]
+    )
 
 
 def unused_named(*, now: datetime, unused_for: timedelta, newest: int = 200) -> tuple[Unused, ...]:

@@ -135,7 +135,16 @@ def statement_summary(account_id: int, which: StatementRange) -> tuple[Totals, t
 
 def statement_kinds(account_id: int, which: StatementRange) -> list[tuple[EntryKind, int, int, int]]:
     """Kind, money in, money out (≥ 0, of the book) and movements, the most frequent kind first. One statement."""
-    rows = _chosen(account_id, which).values("kind").annotate(**_sums()).order_by("-count", "kind")
+    rows = (
+        _chosen(account_id, which)
+        .values("kind")
+        .annotate(
+            into=Sum("book_change_fen", filter=Q(book_change_fen__gt=0), default=0),
+            out=Sum("book_change_fen", filter=Q(book_change_fen__lt=0), default=0),
+            count=Count("id"),
+        )
+        .order_by("-count", "kind")
+    )
     return [(EntryKind(row["kind"]), int(row["into"]), -int(row["out"]), row["count"]) for row in rows]
 
 

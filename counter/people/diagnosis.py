@@ -14,11 +14,9 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.making import SEQ_LAST, SEQ_NEAR_END
+
 Words = str | Promise
-SEQ_LAST = 65_535
-"""The last number that a side of the card can write (``purse.layout``)."""
-SEQ_NEAR_END = 60_000
-"""From here on few writes are left."""
 
 
 class Sign(StrEnum):

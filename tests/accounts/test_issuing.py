@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from accounts.actors import AtCounter, WrongDoor
-from accounts.making import Step, making_of, unused_named
+from accounts.making import Step, making_of, nearly_worn, unused_named
 from accounts.models import (
     AccountLife,
     AuditEvent,
@@ -402,3 +402,16 @@ def test_named_cards_that_no_reader_saw_for_a_year_are_listed(world, days, liste
     assert [row.account_id for row in found] == ([account.pk] if listed else [])
     Card.objects.filter(account=account).update(seen_at=later - timedelta(days=1))
     assert unused_named(now=later, unused_for=timedelta(days=365)) == ()
+
+
+@pytest.mark.parametrize(
+    ("side", "seq", "left"), [("spend", 59_999, []), ("spend", 60_000, [5_535]), ("load", 65_535, [0])]
+)
+def test_a_card_that_is_nearly_worn_is_listed_while_it_is_in_use(world, side, seq, left):
+    card = Card.objects.get(account=world.account())
+    world.account()
+    Card.objects.filter(pk=card.pk).update(**{f"{side}_seq": seq})
+
+    assert [row.left for row in nearly_worn()] == left
+    cards.move(card.pk, CardLife.DAMAGED, by=BY)
+    assert nearly_worn() == ()

@@ -98,6 +98,17 @@ def test_every_page_opens(web):
         assert web.get(path).status_code == 200, path
 
 
+@pytest.mark.parametrize(("seq", "warned"), [(59_999, False), (60_000, True)])
+def test_a_card_that_is_nearly_worn_is_told_on_its_page_and_listed(web, seq, warned):
+    person = make_person(10_00)
+    Card.objects.filter(account=person.account).update(spend_seq=seq)
+
+    assert ("写入次数快用完" in text_of(web.get(f"/counter/accounts/{person.account.pk}/"))) is warned
+    listed = text_of(web.get("/counter/cards/unused/"))
+    assert (f'/counter/accounts/{person.account.pk}/"' in listed) is warned
+    assert ("5535 次" in listed) is warned
+
+
 def open_new(web: Client, key: str | None = None, **changes):
     path = "/counter/accounts/new/"
     return web.post(path, {"key": str(uuid.uuid4()) if key is None else key, **NEW, **changes})

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.kinds import Service
-from accounts.making import making_of, unused_named
+from accounts.making import making_of, nearly_worn, unused_named
 from accounts.rights import rights_of
 from accounts.services import issuing, rights
 from accounts.services.rights import GrantOrder
@@ -176,9 +176,14 @@ def release_hold(request: StaffRequest, account_id: int) -> HttpResponse:
 @staff_required(*DESK)
 @require_safe
 def unused(request: StaffRequest) -> HttpResponse:
-    """Named cards that no reader has seen for a year: to be asked for, extended or closed (N06)."""
+    """Named cards that no reader has seen for a year (N06), and cards that have few writes left."""
     rows = unused_named(now=now(), unused_for=UNUSED_FOR)
-    context: dict[str, Any] = {"rows": rows, "days": UNUSED_FOR.days, "today": local_day(now())}
+    context: dict[str, Any] = {
+        "rows": rows,
+        "worn": nearly_worn(),
+        "days": UNUSED_FOR.days,
+        "today": local_day(now()),
+    }
     return staff_page(request, "counter/cards/unused.html", context)
 
 

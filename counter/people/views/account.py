@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import selectors as people
+from accounts.making import SEQ_NEAR_END
 from accounts.selectors import AccountOverview
 from accounts.services import reading
 from accounts.wiring import now, secrets
@@ -111,6 +112,8 @@ def account_page(
         "facts": facts,
         "sides": sides,
         "difference": difference_of(overview, sides),
+        "worn": sides.card is not None
+        and max(sides.card.spend.shown.seq, sides.card.load.shown.seq) >= SEQ_NEAR_END,
         "cases": cases,
         "decisions": decisions,
         "offers": offered(facts),
