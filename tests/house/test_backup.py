@@ -32,6 +32,7 @@ from ecard.ops.manifest import BadBackup
 from ecard.ops.sealedfile import CHUNK, Sealer, Unreadable, new_pair, opened, private_key, public_key
 from ecard.ops.waking import wake
 from ecard.pgprograms import Binaries
+from purse.rules import Refusal
 from reconciliation.services.verify import verify
 from reconciliation.wiring import audit_key, day_keys
 from terminals.models import EnrolmentCode, UploadVerdict
@@ -39,6 +40,7 @@ from tests import faults
 from tests.conftest import _empty_tables
 from tests.house import restored
 from tests.house.restored import behind, books
+from transactions.models import CardFinding
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -281,10 +283,11 @@ def test_tills_hand_in_again_what_the_restored_server_has_lost_and_nothing_is_ch
 
         assert after[20002] == past.later[20002]
         assert after[20001] == past.later[20001]
-        # What was sold online after the backup is on the card only: the card is ahead of every record, and a person
-        # decides (docs/operations.md). Nobody pays twice; the book is too high by the sale until then.
+        # What was sold online after the backup is on the card only, in a state that this server never told anybody:
+        # it is refused, and a person decides (docs/operations.md). Nobody pays twice.
         assert after[20003] == past.later[20003] + 3_00
-        assert dubious.refusal is not None
+        assert dubious.refusal is Refusal.CARD_SUSPECT
+        assert [finding.kind for finding in CardFinding.objects.all()] == ["excess"]
         results = set(UploadVerdict.objects.values_list("result", flat=True))
         assert results == {"posted"}
         verdict = verify(policy=wiring.widest_policy(), keys=day_keys(), audit_key=audit_key())
