@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import wiring
-from accounts.models import Account, IssueBatch, Operator, Request, RosterFile
+from accounts.models import Account, IssueBatch, IssueItem, Operator, Request, RosterFile
 from accounts.models.found import FoundCard
 from ecard.demo import alerts
 from ecard.demo.counters import live_at_the_counters
@@ -81,14 +81,14 @@ def show(page, live_server):
     """Visit pages and take their pictures."""
 
     def visit(client: Client, pages: dict[str, str], area: str, ways=EVERY_WAY) -> None:
+        assert [client.get(path).status_code for path in pages.values()] == [200] * len(pages), list(pages)
         for name, path in pages.items():
             for window, language in ways:
                 page.goto("about:blank")  # some pages ask the server again and again
                 page.context.clear_cookies()
                 page.context.add_cookies(cookies_of(client, live_server.url, LANGUAGES[language]))
                 page.set_viewport_size(WINDOWS[window])
-                answer = page.goto(live_server.url + path)
-                assert answer.status == 200, path
+                page.goto(live_server.url + path)
                 called = f"{area}-{name}-{window}-{language}"
                 picture(page, called, page.locator("body"), until=ENDS_AT[window])
 
@@ -128,6 +128,7 @@ def test_the_pages_of_a_holder(campus, show):
 
 def test_the_pages_of_the_staff(campus, show):
     account = f"/counter/accounts/{newest(Account, number=10086)}/"
+    item = IssueItem.objects.order_by("-pk")[0]
     ways = (DESK_ZH, DESK_EN, PHONE_ZH)
     clerk = {
         "search": "/counter/accounts/?q=林晓雨",
@@ -140,7 +141,7 @@ def test_the_pages_of_the_staff(campus, show):
         "roster": "/counter/roster/",
         "roster-file": f"/counter/roster/{newest(RosterFile)}/",
         "issue": f"/counter/roster/issues/{newest(IssueBatch)}/",
-        "handover": f"/counter/roster/issues/{newest(IssueBatch)}/handover/",
+        "handover": f"/counter/roster/issues/{item.batch_id}/handover/?unit={item.account.holder.unit}",
         "disputes": "/counter/disputes/",
         "dispute": f"/counter/disputes/{newest(Dispute)}/",
         "found": "/counter/found/",
