@@ -119,13 +119,16 @@ def _bearer(cards: QuerySet[Card], door: Door) -> Bearer | None:
         account_number=account.number,
         name=mask_name(account.holder.name),
         school_no=account.holder.school_no,
-        denial=_denial(found, door, granted),
+        denial=denial_of(found, door, granted),
         good_until_on=min(ends, default=None),
     )
 
 
-def _denial(card: Card, door: Door, granted_until_on: date | None) -> Denial | None:
-    """Standing first (guide L111), then the class of the card (L17), then the place."""
+def denial_of(card: Card, door: Door, granted_until_on: date | None) -> Denial | None:
+    """Why this card opens nothing here, or None: standing first (guide L111), then its class (L17), then the place.
+
+    ``granted_until_on``: the last day of a grant in force for this service.
+    """
     account = card.account
     standing = Standing(
         account_open=account.life == AccountLife.OPEN,
