@@ -24,13 +24,13 @@ from accounts.services import throttle
 from accounts.services.login import NOT_IN
 from accounts.services.operators import guess_of
 from accounts.wiring import client_address, now, secrets
+from counter.fields import DayField
 from reconciliation.kinds import Mismatch
 from reconciliation.queue import Cursor, Order, Show, Wanted
 from reconciliation.workload import colleagues
 
 REASON_MAX = 300
 _CURSOR = re.compile(r"\A([0-9]{1,12})-([1-9][0-9]{0,17})\Z")
-_DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _DIGEST = re.compile(r"\A[0-9a-f]{64}\Z")
 _SEQ = re.compile(r"\A[1-9][0-9]{0,9}\Z")
 
@@ -186,17 +186,8 @@ class CodeForm(StrictForm):
 class HoldForm(StrictForm):
     """Until when a case is put off, and why."""
 
-    until = forms.CharField(label=_("挂账至"), widget=forms.DateInput(attrs={"type": "date"}), required=False)
+    until = DayField(label=_("挂账至"))
     reason = ReasonField(label=_("理由"))
-
-    def clean_until(self) -> date:
-        """A day as browsers send it."""
-        try:
-            if not _DAY.match(self.cleaned_data["until"]):
-                raise ValueError
-            return date.fromisoformat(self.cleaned_data["until"])
-        except ValueError:
-            raise forms.ValidationError(_("请填写日期，如 2026-08-03")) from None
 
 
 class AssignForm(StrictForm):

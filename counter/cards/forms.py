@@ -10,20 +10,19 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
-from accounts.checks.amounts import parse_amount
 from accounts.checks.identifiers import parse_school_number
 from accounts.checks.idnumber import parse_document_number, parse_id_number
 from accounts.checks.text import parse_name, parse_text
 from accounts.kinds import DocumentKind, HolderKind, Service, ServiceKind
 from accounts.papers import PaperKind
 from accounts.selectors import campuses
+from counter.fields import DayField, YuanField
 from counter.forms import KeyField, ReasonField, StrictForm
 from counter.people.documents import DocumentFields
 from reconciliation.services.closing import CardBack, Way
 from transactions.services.cardmoney import HOLD_DAYS_MAX, Cause, PaidBy
 
 UNIT_MAX = 60
-_DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _DAYS = re.compile(r"\A[1-9][0-9]?\Z")
 _CHOOSE = {"required": _("请选择一项"), "invalid_choice": _("请选择一项")}
 
@@ -45,24 +44,6 @@ class CheckedField(forms.CharField):
             return self._parse(text)
         except Rejected as rejected:
             raise forms.ValidationError(rejected.message) from None
-
-
-class DayField(forms.CharField):
-    """A day as browsers send it; cleaned to ``date`` or None."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(widget=forms.DateInput(attrs={"type": "date"}), **options)
-
-    def clean(self, value: Any) -> date | None:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            if not _DAY.match(text):
-                raise ValueError
-            return date.fromisoformat(text)
-        except ValueError:
-            raise forms.ValidationError(_("请填写日期，如 2027-06-30")) from None
 
 
 class Radio(forms.ChoiceField):
@@ -188,29 +169,13 @@ class ReplaceForm(DocumentFields, KeyedForm):
         required=False,
         choices=[(PaidBy.CASH, _("收现金，进本人班次的钱箱")), (PaidBy.BOOK, _("从账户余额中扣"))],
     )
-    hold = forms.CharField(
-        label=_("预留金额（元，选填）"),
-        required=False,
-        strip=False,
-        max_length=400,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"}),
-    )
+    hold = YuanField(label=_("预留金额（元，选填）"), zero=True, required=False)
     hold_days = forms.CharField(
         label=_("预留天数"),
         required=False,
         max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "size": "3"}),
     )
-
-    def clean_hold(self) -> int:
-        """In fen; nothing typed holds nothing back."""
-        text = self.cleaned_data["hold"]
-        if not text.strip() or text.strip() in ("0", "0.0", "0.00"):
-            return 0
-        try:
-            return parse_amount(text)
-        except Rejected as rejected:
-            raise forms.ValidationError(rejected.message) from None
 
     def clean_hold_days(self) -> int:
         """1 to 60 days."""
@@ -233,9 +198,7 @@ class ReplaceForm(DocumentFields, KeyedForm):
 class ExtendForm(DocumentFields, KeyedForm):
     """A later last day."""
 
-    expires_on = DayField(
-        label=_("新的有效期至"), error_messages={"required": _("请填写日期，如 2027-06-30")}
-    )
+    expires_on = DayField(label=_("新的有效期至"))
 
 
 class GrantForm(DocumentFields, KeyedForm):
@@ -247,7 +210,7 @@ class GrantForm(DocumentFields, KeyedForm):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": _("请至少选择一项服务"), "invalid_choice": _("没有这项服务")},
     )
-    until_on = DayField(label=_("开通至"), error_messages={"required": _("请填写日期，如 2027-06-30")})
+    until_on = DayField(label=_("开通至"))
 
     def clean(self) -> dict[str, Any]:
         """Several services are several values of one name, which ``StrictForm`` takes for a repeat."""

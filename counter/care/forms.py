@@ -11,52 +11,17 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
-from accounts.checks.amounts import parse_amount
 from accounts.checks.identifiers import AccountNumber, SchoolNumber, parse_identifier
-from accounts.checks.text import parse_text
+from counter.fields import DayField, LineField, YuanField
 from counter.forms import KeyField, ReasonField, StrictForm
 from counter.people.documents import DocumentFields
 from reconciliation.disputes import Cursor, Show
 from reconciliation.kinds import DisputeKind
 
-PLACE_MAX = 60
-_DAY = re.compile(r"\A(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}\Z")
 _SEQ = re.compile(r"\A[1-9][0-9]{0,9}\Z")
 _ID = re.compile(r"\A[1-9][0-9]{0,17}\Z")
 _RECEIPT = re.compile(r"\A[0-9A-Z-]{0,24}\Z")
 _CURSOR = re.compile(r"\A((?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2})_([1-9][0-9]{0,17})\Z")
-
-
-class LineField(forms.CharField):
-    """One line of text: a place, a drawer. ``emoji`` only where the public reads it."""
-
-    def __init__(
-        self, *, label: Any, help_text: Any = "", limit: int = PLACE_MAX, required: bool = True
-    ) -> None:
-        widget = forms.TextInput(attrs={"maxlength": limit, "autocomplete": "off"})
-        super().__init__(label=label, help_text=help_text, required=False, widget=widget, strip=False)
-        self.limit, self.empty = limit, not required
-
-    def clean(self, value: Any) -> str:
-        try:
-            return parse_text(value or "", field=self.label or "", limit=self.limit, empty=self.empty)
-        except Rejected as rejected:
-            raise forms.ValidationError(rejected.message) from None
-
-
-class DayField(forms.CharField):
-    """A day as browsers send it; anything else is no day."""
-
-    def __init__(self, *, label: Any) -> None:
-        super().__init__(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
-
-    def clean(self, value: Any) -> date:
-        try:
-            if not _DAY.match(value or ""):
-                raise ValueError
-            return date.fromisoformat(value)
-        except ValueError:
-            raise forms.ValidationError(_("请填写日期，如 2026-08-03")) from None
 
 
 class ListForm(StrictForm):
@@ -115,12 +80,7 @@ class OpenForm(DocumentFields, KeyedForm):
 
     kind = forms.ChoiceField(label=_("类型"), error_messages={"required": _("请选择是什么问题")})
     happened_on = DayField(label=_("充值日期"))
-    amount = forms.CharField(
-        label=_("充值金额（元）"),
-        required=False,
-        max_length=40,
-        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
-    )
+    amount = YuanField(label=_("充值金额（元）"))
     receipt_no = forms.CharField(
         label=_("小票号"),
         required=False,
@@ -138,16 +98,6 @@ class OpenForm(DocumentFields, KeyedForm):
             del self.fields["kind"]
         else:
             del self.fields["happened_on"], self.fields["amount"]
-
-    def clean_amount(self) -> int:
-        """In fen, above zero."""
-        try:
-            fen = parse_amount(self.cleaned_data["amount"])
-        except Rejected as rejected:
-            raise forms.ValidationError(rejected.message) from None
-        if fen <= 0:
-            raise forms.ValidationError(_("金额必须大于 0"))
-        return fen
 
     def clean_receipt_no(self) -> str:
         """As printed, or nothing."""

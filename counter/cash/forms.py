@@ -8,9 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.checks import Rejected
-from accounts.checks.amounts import parse_amount
-from accounts.checks.text import parse_text
+from counter.fields import LineField, YuanField
 from counter.forms import REASON_MAX, KeyField, ReasonField, StrictForm
 from purse.money import yuan
 from transactions.services.shifts import DENOMINATIONS, PIECES_MAX
@@ -18,31 +16,6 @@ from transactions.services.shifts import DENOMINATIONS, PIECES_MAX
 _NUMBER = re.compile(r"\A[0-9]{1,4}\Z")
 _ID = re.compile(r"\A[1-9][0-9]{0,14}\Z")
 _CODE = re.compile(r"\A[A-Z]{1,3}[0-9]{2}\Z")
-
-
-class YuanField(forms.CharField):
-    """An amount in yuan as a person types it; cleaned to fen. ``zero`` allows nothing at all."""
-
-    def __init__(self, *, label: Any, zero: bool = False, help_text: Any = "") -> None:
-        self.zero = zero
-        attrs = {
-            "inputmode": "decimal",
-            "autocomplete": "off",
-            "placeholder": "0.00",
-            "class": "amount-input",
-        }
-        super().__init__(
-            label=label, help_text=help_text, required=False, strip=False, widget=forms.TextInput(attrs=attrs)
-        )
-
-    def clean(self, value: Any) -> int:
-        text = str(value or "")
-        if self.zero and text.strip() in ("", "0", "0.0", "0.00"):
-            return 0
-        try:
-            return parse_amount(text)
-        except Rejected as rejected:
-            raise forms.ValidationError(rejected.message) from None
 
 
 class IdField(forms.CharField):
@@ -107,7 +80,9 @@ class OpenForm(CountForm):
     """Which drawer, and what lies in it: the sum, or counted."""
 
     drawer = IdField()
-    total = YuanField(label=_("备用金合计（元）"), zero=True, help_text=_("清点了张数就不用填"))
+    total = YuanField(
+        label=_("备用金合计（元）"), zero=True, required=False, help_text=_("清点了张数就不用填")
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -152,8 +127,8 @@ class DrawerForm(StrictForm):
     code = forms.CharField(
         label=_("编号"), help_text=_("1 至 3 个大写字母加两位数字，如 YS01；印在每张票据上"), required=False
     )
-    name_zh = forms.CharField(label=_("中文名称"), required=False)
-    name_en = forms.CharField(label=_("英文名称（可不填）"), required=False)
+    name_zh = LineField(label=_("中文名称"), limit=40)
+    name_en = LineField(label=_("英文名称（可不填）"), limit=40, required=False)
 
     def clean_code(self) -> str:
         """As receipts print it."""
@@ -161,21 +136,6 @@ class DrawerForm(StrictForm):
         if not _CODE.match(code):
             raise forms.ValidationError(_("编号须为 1 至 3 个大写字母加两位数字"))
         return code
-
-    def clean_name_zh(self) -> str:
-        """Where it stands."""
-        return self._name("name_zh", empty=False)
-
-    def clean_name_en(self) -> str:
-        """The same for readers of English."""
-        return self._name("name_en", empty=True)
-
-    def _name(self, field: str, *, empty: bool) -> str:
-        label = self.fields[field].label or ""
-        try:
-            return parse_text(self.cleaned_data[field], field=label, limit=40, empty=empty)
-        except Rejected as rejected:
-            raise forms.ValidationError(rejected.message) from None
 
 
 __all__ = [

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.policies import Value
 from accounts.selectors import campuses
 from accounts.terms import BadValue, Term, Unit
+from counter.fields import DayField, LineField
 from counter.forms import CodeField, DigestField, KeyField, ReasonField, StrictForm, name_of
-from counter.office.fields import DayField, MomentField, RateField, SpansField, TextField
+from counter.office.fields import MomentField, RateField, SpansField
 from terminals.hours import DAYS, Week, spans_in_words
 from terminals.kinds import DayKind, PlaceKind, TerminalKind
 from terminals.places import Place
@@ -76,8 +77,8 @@ def _field_of(term: Term) -> forms.CharField:
 class PlaceForm(StrictForm):
     """Names and hours of a place. Hours left out on every day: open as long as the building is."""
 
-    name_zh = TextField(label=_("名称"))
-    name_en = TextField(label=_("英文名称"))
+    name_zh = LineField(label=_("名称"))
+    name_en = LineField(label=_("英文名称"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,8 +101,8 @@ class PlaceForm(StrictForm):
 class OutForm(StrictForm):
     """Why a place serves nobody for now."""
 
-    reason_zh = TextField(label=_("原因"), help_text=_("公开显示，如：设备检修，8 月 20 日恢复"))
-    reason_en = TextField(label=_("原因（英文）"), help_text=_("英文页面显示；可不填"), required=False)
+    reason_zh = LineField(label=_("原因"), help_text=_("公开显示，如：设备检修，8 月 20 日恢复"))
+    reason_en = LineField(label=_("原因（英文）"), help_text=_("英文页面显示；可不填"), required=False)
 
 
 class DayForm(StrictForm):
@@ -109,8 +110,8 @@ class DayForm(StrictForm):
 
     on = DayField(label=_("日期"))
     kind = forms.ChoiceField(label=_("安排"), choices=DayKind.choices)
-    name_zh = TextField(label=_("名称"), help_text=_("如：国庆节"), limit=20)
-    name_en = TextField(label=_("英文名称"), limit=40, required=False)
+    name_zh = LineField(label=_("名称"), help_text=_("如：国庆节"), limit=20)
+    name_en = LineField(label=_("英文名称"), limit=40, required=False)
     campus = forms.ChoiceField(label=_("校区"), required=False)
 
     def __init__(self, *args: Any, campus_id: int | None, **kwargs: Any) -> None:
@@ -139,13 +140,13 @@ class TerminalForm(StrictForm):
     """A machine that is to be enrolled."""
 
     key = KeyField()
-    name_zh = TextField(label=_("名称"), help_text=_("如：学子餐厅 03 号机"))
-    name_en = TextField(label=_("英文名称"), required=False)
+    name_zh = LineField(label=_("名称"), help_text=_("如：学子餐厅 03 号机"))
+    name_en = LineField(label=_("英文名称"), required=False)
     kind = forms.ChoiceField(label=_("类型"), choices=TerminalKind.choices)
     campus = forms.ChoiceField(label=_("校区"))
     merchant = forms.ChoiceField(label=_("商户"), required=False, help_text=_("消费终端必选，其他类型不选"))
     at = forms.ChoiceField(label=_("服务点"), required=False, help_text=_("圈存机和查询机放在哪里"))
-    place = TextField(label=pgettext_lazy("office", "位置"), required=False, help_text=_("如：二楼 5 号窗口"))
+    place = LineField(label=pgettext_lazy("office", "位置"), required=False, help_text=_("如：二楼 5 号窗口"))
     may_sell_offline = forms.BooleanField(label=_("断网时可以脱机消费（仅消费终端）"), required=False)
     reason = ReasonField(label=_("理由"), help_text=_("复核人会看到，并写进审计，最多 300 字"))
     otp_token = CodeField()
@@ -246,11 +247,11 @@ class RestForm(StrictForm):
 class MerchantForm(StrictForm):
     """Who a merchant is, and its contract."""
 
-    name_zh = TextField(label=_("名称"))
-    name_en = TextField(label=_("英文名称"), required=False)
+    name_zh = LineField(label=_("名称"))
+    name_en = LineField(label=_("英文名称"), required=False)
     campus = forms.ChoiceField(label=_("校区"))
     category = forms.ChoiceField(label=_("类别"), choices=MerchantCategory.choices)
-    contract_no = TextField(label=_("合同号"), limit=40, required=False)
+    contract_no = LineField(label=_("合同号"), limit=40, required=False)
     contract_from = DayField(label=_("合同首日"))
     contract_until = DayField(
         label=_("合同末日"), help_text=_("末日仍可收款，次日起拒绝；不填为长期"), required=False

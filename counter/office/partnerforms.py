@@ -9,8 +9,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.selectors import campuses
+from counter.fields import DayField, LineField
 from counter.forms import CodeField, KeyField, ReasonField, StrictForm, name_of
-from counter.office.fields import DayField, TextField
 from terminals.partners import ASKABLE
 from terminals.services import partners
 from terminals.services.partners import BadAddress, NewPartner
@@ -24,9 +24,9 @@ class PartnerForm(StrictForm):
     several: ClassVar[frozenset[str]] = frozenset({"services", "places"})
 
     key = KeyField()
-    name_zh = TextField(label=_("名称"), help_text=_("如：图书馆管理系统"))
-    name_en = TextField(label=_("英文名称"), required=False)
-    contact = TextField(
+    name_zh = LineField(label=_("名称"), help_text=_("如：图书馆管理系统"))
+    name_en = LineField(label=_("英文名称"), required=False)
+    contact = LineField(
         label=_("联系人"), help_text=_("运行该系统的部门，电话或邮箱；停用前要找得到人"), limit=120
     )
     services = forms.MultipleChoiceField(
@@ -43,7 +43,7 @@ class PartnerForm(StrictForm):
         label=_("允许时告知学号或工号（借阅、上机登录需要）"), required=False
     )
     by_number = forms.BooleanField(label=_("可以不刷卡，按帐号或学工号查询"), required=False)
-    addresses = TextField(
+    addresses = LineField(
         label=_("网络地址"),
         help_text=_("只接受来自这些地址的请求，如 10.8.0.0/24，多个用空格隔开；不填则不限"),
         limit=400,

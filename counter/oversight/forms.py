@@ -20,13 +20,13 @@ from accounts.selectors import campuses
 from accounts.services.staffing import USERNAME_FORM, NewStaff, Post
 from accounts.services.throttle import SHANGHAI
 from accounts.trail import Cursor, Wanted, account_of
+from counter.fields import parse_day
 from counter.forms import CodeField, DigestField, KeyField, ReasonField, StrictForm, name_of
 from counter.oversight.auditwords import DEEDS, DOORS
 
 NAME_MAX = 30
 PASSWORD_MAX = 128
 """Longer ones are refused before any hash is computed."""
-_DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _CURSOR = re.compile(r"\A([0-9T:.+-]{19,40})~([1-9][0-9]{0,17})\Z")
 
 
@@ -246,17 +246,7 @@ class AuditForm(StrictForm):
 
 
 def _day(text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        if not _DAY.match(text):
-            raise ValueError
-        found = date.fromisoformat(text)
-    except ValueError:
-        raise forms.ValidationError(_("请填写日期，如 2026-08-03")) from None
-    if not 2000 <= found.year <= 2999:
-        raise forms.ValidationError(_("请填写日期，如 2026-08-03"))
-    return found
+    return parse_day(text) if text else None
 
 
 def _midnight(day: date) -> datetime:

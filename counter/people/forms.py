@@ -10,10 +10,10 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
-from accounts.checks.amounts import parse_amount
 from accounts.checks.text import parse_text
 from accounts.search import LONGEST
 from banking.numbers import parse_bank_card
+from counter.fields import YuanField
 from counter.forms import KeyField, ReasonField, StrictForm
 from counter.people.documents import DocumentFields
 from transactions.selectors import StatementRange
@@ -71,34 +71,12 @@ class FreezeForm(KeyedForm):
     reason = ReasonField(label=_("冻结理由"), help_text=_("写进审计，最多 300 字"))
 
 
-class AmountField(forms.CharField):
-    """An amount in yuan, from 0.00; cleaned to fen."""
-
-    def __init__(self, *, label: Any, help_text: Any = "") -> None:
-        attrs = {"inputmode": "decimal", "autocomplete": "off", "placeholder": "0.00"}
-        super().__init__(
-            label=label,
-            help_text=help_text,
-            max_length=5000,
-            strip=False,
-            widget=forms.TextInput(attrs=attrs),
-            error_messages={"required": _("请输入金额")},
-        )
-
-    def clean(self, value: Any) -> int:
-        text = str(super().clean(value))
-        if text.strip() in ("0", "0.0", "0.00"):
-            return 0
-        try:
-            return parse_amount(text)
-        except Rejected as rejected:
-            raise forms.ValidationError(rejected.message) from None
-
-
 class LimitForm(DocumentForm):
     """A new daily limit; a reason where a supervisor has to agree."""
 
-    limit = AmountField(label=_("新的日限额（元）"), help_text=_("0.00 至 600.00；0.00 表示每次都要消费密码"))
+    limit = YuanField(
+        label=_("新的日限额（元）"), zero=True, help_text=_("0.00 至 600.00；0.00 表示每次都要消费密码")
+    )
     reason = SparedReason(label=_("理由"), help_text=_("超过上限、须主管复核时填写"))
 
 

@@ -3,56 +3,21 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.checks import Rejected
-from accounts.checks.text import parse_text
 from accounts.kinds import HolderKind, RosterScope
 from accounts.roster_files.texts import Encoding
 from accounts.selectors import campuses
+from counter.fields import DayField, LineField
 from counter.forms import KeyField, ReasonField, StrictForm
 
-_DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _YEAR = re.compile(r"\A20[0-9]{2}\Z")
 _IDS = re.compile(r"\A[1-9][0-9]{0,17}\Z")
 NAME_MAX = 40
-
-
-class NameField(forms.CharField):
-    """What a batch is called."""
-
-    def __init__(self, *, label: Any, help_text: Any = "") -> None:
-        super().__init__(label=label, help_text=help_text, max_length=NAME_MAX, required=False, strip=False)
-
-    def clean(self, value: Any) -> str:
-        try:
-            return parse_text(value or "", field=self.label or "", limit=NAME_MAX)
-        except Rejected as rejected:
-            raise forms.ValidationError(rejected.message) from None
-
-
-class DayField(forms.CharField):
-    """A day as browsers send it; empty for none."""
-
-    def __init__(self, *, label: Any, help_text: Any = "") -> None:
-        widget = forms.DateInput(attrs={"type": "date"})
-        super().__init__(label=label, help_text=help_text, required=False, max_length=20, widget=widget)
-
-    def clean(self, value: Any) -> date | None:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            if not _DAY.match(text):
-                raise ValueError
-            return date.fromisoformat(text)
-        except ValueError:
-            raise forms.ValidationError(_("请填写日期，如 2026-08-03")) from None
 
 
 class UploadForm(StrictForm):
@@ -138,8 +103,8 @@ class IssueForm(ChoiceForm):
     """The same, with what the batch is called and how long its cards are good."""
 
     key = KeyField()
-    name = NameField(label=_("批次名称"), help_text=_("如：2026 级新生 崂山"))
-    expires_on = DayField(label=_("卡片有效期至"), help_text=_("留空为不设有效期"))
+    name = LineField(label=_("批次名称"), help_text=_("如：2026 级新生 崂山"), limit=NAME_MAX)
+    expires_on = DayField(label=_("卡片有效期至"), help_text=_("留空为不设有效期"), required=False)
 
 
 class SeriesForm(StrictForm):
@@ -178,7 +143,7 @@ class ClosingForm(StrictForm):
     """Who leaves: a list of numbers, or a year and a kind of the roster."""
 
     key = KeyField()
-    name = NameField(label=_("批次名称"), help_text=_("如：2026 届毕业生"))
+    name = LineField(label=_("批次名称"), help_text=_("如：2026 届毕业生"), limit=NAME_MAX)
     file = forms.FileField(
         label=_("离校名单"),
         help_text=_("xlsx 或 CSV，有一列学工号；不选文件则按下面的条件"),
