@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
 from terminals.device.commands import BadCommand, Commands
@@ -16,15 +16,13 @@ from terminals.device.tapped import Ending, Tapped
 from terminals.device.till import Ended, Event, Shows, Sounds
 
 
-class Console:
-    """Writes events as they happen, and does what the lines say, one after the other."""
+class LineConsole:
+    """Writes messages as they come, and does what the lines say, one after the other."""
 
-    def __init__(self, station: Station, out: TextIO, *, language: str = "zh") -> None:
-        self._commands = Commands(station)
+    def __init__(self, do: Callable[[dict[str, Any]], None], out: TextIO) -> None:
+        self._do = do
         self._out = out
-        self._language = language
         self._writing = threading.Lock()
-        station.listen(self._tell)
 
     def run(self, lines: Iterable[str]) -> None:
         """Obey until ``quit`` or the end of the input."""
@@ -37,18 +35,28 @@ class Console:
                     raise BadCommand("one JSON object a line")
                 if said.get("do") == "quit":
                     return
-                self._commands.do(said)
+                self._do(said)
             except ValueError as error:
-                self._write({"event": "error", "message": str(error)})
+                self.write({"event": "error", "message": str(error)})
+
+    def write(self, message: Mapping[str, Any]) -> None:
+        """One message, one line, whoever else writes at the same moment."""
+        with self._writing:
+            print(json.dumps(message, ensure_ascii=False), file=self._out, flush=True)
+
+
+class Console(LineConsole):
+    """The till's: every event that can be seen."""
+
+    def __init__(self, station: Station, out: TextIO, *, language: str = "zh") -> None:
+        super().__init__(Commands(station).do, out)
+        self._language = language
+        station.listen(self._tell)
 
     def _tell(self, event: Event) -> None:
         message = event_to_json(event, self._language)
         if message is not None:
-            self._write(message)
-
-    def _write(self, message: dict[str, Any]) -> None:
-        with self._writing:
-            print(json.dumps(message, ensure_ascii=False), file=self._out, flush=True)
+            self.write(message)
 
 
 def event_to_json(event: Event, language: str = "zh") -> dict[str, Any] | None:

@@ -6,13 +6,12 @@ place, tear and take cards.
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from terminals.device.commands import LONGEST_WAIT_S, BadCommand
+from terminals.device.console import LineConsole
 from terminals.device.desk import DeskStation, told
 from terminals.device.desk_face import DeskFace
 from terminals.device.reader.sim import FileCard, SimReader, UnknownCard
@@ -117,30 +116,9 @@ class DeskPage(LocalPage):
         self.announce()  # a card may have been pulled
 
 
-class DeskConsole:
-    """Writes every new face as a line of JSON, and does what the lines say, one after the other."""
+class DeskConsole(LineConsole):
+    """The desk's: every new face."""
 
     def __init__(self, station: DeskStation, out: TextIO) -> None:
-        self._hands = Hands(station)
-        self._out = out
-        self._writing = threading.Lock()
-        station.listen(lambda face: self._write(face.to_json()))
-
-    def run(self, lines: Iterable[str]) -> None:
-        """Obey until ``quit`` or the end of the input."""
-        for line in lines:
-            if not line.strip():
-                continue
-            try:
-                said = json.loads(line)
-                if not isinstance(said, dict):
-                    raise BadCommand("one JSON object a line")
-                if said.get("do") == "quit":
-                    return
-                self._hands.do(said)
-            except ValueError as error:
-                self._write({"event": "error", "message": str(error)})
-
-    def _write(self, message: dict[str, Any]) -> None:
-        with self._writing:
-            print(json.dumps(message, ensure_ascii=False), file=self._out, flush=True)
+        super().__init__(Hands(station).do, out)
+        station.listen(lambda face: self.write(face.to_json()))

@@ -125,7 +125,7 @@ def hold(account_id: int, card_id: int | None = None) -> Held:
         live = Card.objects.filter(account_id=account_id, life__in=LIVE_CARD)
         card_id = live.values_list("id", flat=True).first()
     if card_id is None:
-        return Held(_account_facts(Account.objects.get(id=account_id)), None)
+        return Held(account_facts(Account.objects.get(id=account_id)), None)
     facts = ledger.read_by_card(card_id, uuid.uuid4())
     if facts.account is None or facts.account.id != account_id:
         raise Card.DoesNotExist(f"card {card_id} is none of account {account_id}")
@@ -241,7 +241,8 @@ def _reply(done: Corrected) -> dict[str, Any]:
     }
 
 
-def _account_facts(account: Account) -> AccountFacts:
+def account_facts(account: Account) -> AccountFacts:
+    """A locked account as the ledger takes it."""
     return AccountFacts(
         id=account.id,
         number=account.number,

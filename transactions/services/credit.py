@@ -10,8 +10,9 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Account, AccountLife
 from transactions import ledger
-from transactions.ledger import AccountFacts, Change, NewAnswer, NewEntry
+from transactions.ledger import Change, NewAnswer, NewEntry
 from transactions.models import Answer, Contra, EntryKind, Mode
+from transactions.services.correcting import account_facts
 from transactions.services.orders import KeyReused
 
 OP = "credit"
@@ -76,19 +77,7 @@ def _change(account: Account, credit: Credit, now: datetime) -> Change:
         note=credit.note,
     )
     return Change(
-        before=AccountFacts(
-            id=account.id,
-            number=account.number,
-            life=account.life,
-            frozen_reasons=tuple(account.frozen_reasons),
-            limit_fen=account.daily_limit_fen,
-            book_fen=account.book_fen,
-            unclaimed_fen=account.unclaimed_fen,
-            entry_seq=account.entry_seq,
-            version=account.version,
-            spent_on=account.spent_on,
-            spent_fen=account.spent_fen,
-        ),
+        before=account_facts(account),
         book_fen=account.book_fen,
         unclaimed_fen=account.unclaimed_fen + credit.fen,
         spent_on=account.spent_on,
