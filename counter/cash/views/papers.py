@@ -43,9 +43,9 @@ def print_receipt(request: StaffRequest, receipt_id: int) -> HttpResponse:
 @staff_required(*HOLDERS)
 @require_safe
 def receipt_paper(request: StaffRequest, receipt_id: int, copy_no: int) -> HttpResponse:
-    """One print that was counted, for the browser's printer."""
+    """The print that was counted last, for the browser's printer; an earlier one, above all the original, is over."""
     found = receipt_here(request, receipt_id)
-    if copy_no >= selectors_cash.copies(found.pk):
+    if copy_no != selectors_cash.copies(found.pk) - 1:
         raise Http404
     context = paper_of(found) | {
         "copy_no": copy_no,
