@@ -63,18 +63,25 @@ class Past:
         """Inside, the application is connected to a fresh copy of the restored database, or to an empty one."""
         name = f"copy{next(self._numbers)}"
         self.ask(f"CREATE DATABASE {name} TEMPLATE {'template0' if empty else localdb.DATABASE}")
-        place = {"HOST": str(self.cluster.socket_dir), "PORT": "", "PASSWORD": ""}
-        before, owner = dict(connection.settings_dict), dict(settings.DATABASE_OWNER)
-        connection.close()
-        connection.settings_dict.update(place, NAME=name, USER=localdb.APP_ROLE)
-        settings.DATABASE_OWNER.update(place, USER=localdb.OWNER_ROLE)
-        try:
+        with pointed_at(self.cluster, name):
             yield name
-        finally:
-            connection.close()
-            connection.settings_dict.update(before)
-            settings.DATABASE_OWNER.update(owner)
-            self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+        self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def pointed_at(cluster, name=localdb.DATABASE):
+    """Inside, the application is connected to a database of this server."""
+    place = {"HOST": str(cluster.socket_dir), "PORT": "", "PASSWORD": ""}
+    before, owner = dict(connection.settings_dict), dict(settings.DATABASE_OWNER)
+    connection.close()
+    connection.settings_dict.update(place, NAME=name, USER=localdb.APP_ROLE)
+    settings.DATABASE_OWNER.update(place, USER=localdb.OWNER_ROLE)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(before)
+        settings.DATABASE_OWNER.update(owner)
 
 
 def books():
@@ -85,6 +92,7 @@ def books():
 def past(folder):
     """Live, back up, go on; then restore the backup to a server of its own."""
     private, public = new_pair()
+    folder.mkdir(exist_ok=True)
     identity = folder / "identity"
     identity.write_text(f"{private}\n")
     campus = SmallCampus(folder / "campus")

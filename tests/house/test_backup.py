@@ -207,6 +207,22 @@ def test_a_changed_dump_with_a_manifest_to_match_is_refused(copied, past):
     assert "changed, or AUDIT_KEY" in refused(copied, past)
 
 
+def test_a_plain_dump_that_was_changed_is_refused_by_its_digest_alone(past, tmp_path):
+    """No cipher tells of a change there."""
+    (tmp_path / making.DUMP).write_bytes(b"PGDMP plain")
+    digest = making.sha256_of(tmp_path / making.DUMP)
+    part = manifest.Part(making.DUMP, 11, digest, 11, digest, sealed=False)
+    backup = drill.Backup(tmp_path, replace(past.backup.manifest, parts=(part,)), None)
+    drill.check_parts(backup)
+
+    (tmp_path / making.DUMP).write_bytes(b"PGDMP plaim")
+    with pytest.raises(BadBackup, match="was changed: SHA-256"):
+        drill.check_parts(backup)
+    (tmp_path / making.DUMP).unlink()
+    with pytest.raises(BadBackup, match="is missing"):
+        drill.check_parts(backup)
+
+
 def test_a_sealed_dump_does_not_open_for_somebody_else(copied, past):
     assert "sealed for another key" in refused(copied, past, key=private_key(new_pair()[0]))
     with pytest.raises(BadBackup, match="--identity"):
