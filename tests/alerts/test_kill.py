@@ -28,8 +28,8 @@ from tests.faultruns.doomed import Survivors, killed, killed_at, moments_of, sta
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GROUPS = (AlertGroup.LOW, AlertGroup.SPEND, AlertGroup.STANDING)
-STEP = 9
-"""The daily run takes every ninth moment, the nightly one all of them."""
+STEP = 12
+"""The daily run takes every twelfth moment, the nightly one all of them."""
 
 
 @dataclass
@@ -137,7 +137,7 @@ def test_a_round_killed_at_every_moment_is_finished_by_the_next(clock, ledger):
 
 def test_two_rounds_at_once_do_the_work_of_one(clock, ledger):
     wrong = []
-    for number in range(4):
+    for number in range(3):
         minute = Minute(number)
 
         def one():
@@ -146,7 +146,7 @@ def test_two_rounds_at_once_do_the_work_of_one(clock, ledger):
 
         assert [killed(worker) for worker in [started(one), started(one)]] == [False, False]
         wrong += minute.wrong(ledger.lines(), twice=False)
-    faults.report("ALERTS-twice", 4, len(wrong))
+    faults.report("ALERTS-twice", 3, len(wrong))
     assert wrong == []
 
 
@@ -159,13 +159,13 @@ def test_even_without_the_lock_of_the_job_nothing_is_told_or_sent_twice(clock, l
 
     monkeypatch.setattr(alertjob, "alone", no_lock)
     wrong = []
-    for number in range(4):
+    for number in range(3):
         minute = Minute(number)
         workers = [started(alertjob.run), started(alertjob.run)]
         assert [killed(worker) for worker in workers] == [False, False]
         alertjob.run()
         wrong += minute.wrong(ledger.lines(), twice=False)
-    faults.report("ALERTS-twice", 4, len(wrong))
+    faults.report("ALERTS-twice", 3, len(wrong))
     assert wrong == []
 
 
