@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from counter.people.diagnosis import WORDS, Examined, Sign, diagnose, may_write
 from terminals.messages.jobs import Trouble
-from terminals.models import CardJob
+from terminals.models import CardJob, DoorRefusal, Partner
 from tests.counter import people
 from tests.counter.pages import browser_of, plain
 from tests.reconciliation import desk
@@ -160,8 +160,25 @@ class TestPage:
         )
         assert "请留下这张卡" in plain(self.answer)
 
+    def test_a_door_that_stayed_shut_is_told_with_its_reason(self):
+        """指南 L111: the desk explains why the library did not let its holder in."""
+        book, moment = people.comes(), timezone.now()
+        partner = Partner.objects.create(
+            name_zh="图书馆系统", contact="技术部", services=["library_gate"], expires_on=moment.date(),
+            made_at=moment, turned_at=moment,
+        )  # fmt: skip
+        DoorRefusal.objects.create(
+            partner=partner, account=book.account, service="library_gate", denial="card_frozen", at=moment
+        )
+
+        page = self.shown(book)
+
+        assert "七天内没有开的门" in page
+        assert "账户已冻结，不能用于身份识别，请到校园智能卡管理中心 图书馆门禁 · 图书馆系统" in page
+
     def test_a_healthy_card_is_said_to_be_healthy(self):
         assert "没有发现问题" in self.shown(people.comes())
+        assert "七天内没有开的门" not in plain(self.answer)
 
 
 def test_no_step_leads_nowhere():
