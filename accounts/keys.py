@@ -19,12 +19,15 @@ class UnknownKey(Exception):
 class Secrets:
     """Key rings by id, the first being the current one, and the key of the blind indexes;
 
-    all of at least 32 bytes.
+    all of at least 32 bytes. ``initial_x``: what stands for the X of an identity number in initial passwords; nothing
+    is the guide's rule (L131), other schools have "0" or "1". It belongs to the installation for ever: with it the
+    password of everybody changes who has not chosen one.
     """
 
     peppers: Mapping[int, bytes]
     field_keys: Mapping[int, bytes]
     index_key: bytes
+    initial_x: str = ""
 
     def __repr__(self) -> str:
         return "Secrets(…)"

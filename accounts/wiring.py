@@ -29,7 +29,12 @@ _shelf = Shelf(policies.read)
 @cache
 def secrets() -> Secrets:
     """The keys of this installation, read once per process."""
-    return Secrets(peppers=settings.PIN_PEPPERS, field_keys=settings.FIELD_KEYS, index_key=settings.INDEX_KEY)
+    return Secrets(
+        peppers=settings.PIN_PEPPERS,
+        field_keys=settings.FIELD_KEYS,
+        index_key=settings.INDEX_KEY,
+        initial_x=settings.INITIAL_PIN_X,
+    )
 
 
 def now() -> datetime:

@@ -57,6 +57,10 @@ BANK_CARD_BINS: list[str] = env.list(
 )
 """How the savings cards of the bank begin; no other card may be bound to an account (guide L43)."""
 
+INITIAL_PIN_X: str = env.str("INITIAL_PIN_X", default="", choices=("", "0", "1"))
+"""What stands for the X of an identity number in initial passwords: nothing is left of it (guide L131), or a digit.
+Set it before the first account is opened and leave it."""
+
 # ---------------------------------------------------------------------------------------------- letters
 
 OUTBOX = BASE_DIR / "var" / "outbox"

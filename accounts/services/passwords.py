@@ -299,12 +299,13 @@ def _facts(account: Account, secrets: Secrets) -> PinFacts:
     uids = Card.objects.filter(account=account).exclude(uid="").values_list("uid", flat=True)
     printed = [str(int(uid, 16)) for uid in uids]
     numbers = [number or "", account.holder.school_no, str(account.number), *printed]
-    return PinFacts(default=default_pin(number) if number else None, numbers=tuple(numbers))
+    default = default_pin(number, x_as=secrets.initial_x) if number else None
+    return PinFacts(default=default, numbers=tuple(numbers))
 
 
 def _initial_pin(account: Account, secrets: Secrets) -> str | None:
     number = holders.id_number_of(account.holder, secrets)
-    return default_pin(number) if number else None
+    return default_pin(number, x_as=secrets.initial_x) if number else None
 
 
 def _account(account_id: int) -> Account:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.channels import CHANNEL_WORDS
+from accounts.checks.idnumber import default_pin
 from purse.money import yuan as plain_yuan
 
 register = template.Library()
@@ -65,6 +67,20 @@ def moment(at: datetime) -> str:
 def day(at: datetime) -> str:
     """A day on the campus, ``08-03``."""
     return f"{localtime(at):%m-%d}"
+
+
+@register.simple_tag
+def initial_x() -> str:
+    """What this university does with the X of an identity number in initial passwords (guide L131)."""
+    if settings.INITIAL_PIN_X:
+        return _("末位的 X 当作 %(digit)s") % {"digit": settings.INITIAL_PIN_X}
+    return _("末位的 X 去掉再取")
+
+
+@register.simple_tag
+def initial_pin(number: str) -> str:
+    """The initial password that follows from an identity number here; for examples, of numbers that are nobody's."""
+    return default_pin(number, x_as=settings.INITIAL_PIN_X) or ""
 
 
 @register.filter

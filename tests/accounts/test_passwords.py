@@ -340,3 +340,18 @@ def test_the_channels_have_the_budgets_of_the_design():
         Budget.PHYSICAL: 10,
         Budget.CONSUMPTION: 6,
     }
+
+
+@pytest.mark.parametrize(
+    ("initial_x", "right", "wrong"),
+    [("", "917019", "170191"), ("1", "170191", "917019"), ("0", "170190", "170191")],
+)
+def test_the_x_at_the_end_is_dropped_or_a_digit_as_the_university_has_it(world, initial_x, right, wrong):
+    """指南 L131: 末位为 X 的去掉; other schools have a digit for it. Nobody else's password depends on it."""
+    installed = replace(SECRETS, initial_x=initial_x)
+    account = world.account(world.person(id_number="37020220040917019X"))
+    other = world.account(world.person(id_number=ID_NUMBER))
+
+    assert ask(account, wrong, secrets=installed).outcome == PinOutcome.WRONG
+    assert ask(account, right, secrets=installed).outcome == PinOutcome.OK
+    assert ask(other, DEFAULT_PIN, secrets=installed).outcome == PinOutcome.OK

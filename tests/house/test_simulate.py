@@ -12,8 +12,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from ecard import serving
 from ecard.management.commands import simulate_campus
-from ecard.simulate import audit, drawing, world
+from ecard.simulate import audit, drawing
 from ecard.simulate.notes import Notes, Sale
 from ecard.simulate.plan import FAIR, FAULTY, Plan
 from ecard.simulate.summary import lines
@@ -74,7 +75,7 @@ def _is_a_page_that_needs_nothing_else(page):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_server_that_forgets_keys_is_found_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(world, "APPLICATION", "tests.house.planted_simulate:application")
+    monkeypatch.setattr(serving, "APPLICATION", "tests.house.planted_simulate:application")
     monkeypatch.setattr(simulate_campus, "FAULTY", replace(FAIR, lost_answer=0.35))
 
     found, _ = command(

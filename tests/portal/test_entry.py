@@ -266,3 +266,20 @@ def test_a_closed_account_can_be_read_but_not_opened_anew(web, holder):
     assert web.get("/me/").status_code == 200
     answer = web.post("/me/security/", {"old": PIN, "new": NEW_PIN, "again": NEW_PIN})
     assert answer.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("initial_x", "said", "pin"),
+    [
+        ("", "末位的 X 去掉再取", "917123"),
+        ("1", "末位的 X 当作 1", "171231"),
+        ("0", "末位的 X 当作 0", "171230"),
+    ],
+)
+def test_the_page_says_what_becomes_of_the_x(client, db, settings, initial_x, said, pin):
+    settings.INITIAL_PIN_X = initial_x
+
+    page = text_of(client.get("/login/"))
+
+    assert f"身份证号的后六位；{said}。" in page
+    assert f"…040917123X 的是 {pin}。" in page
