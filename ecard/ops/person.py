@@ -90,17 +90,14 @@ def copy_of(
     path = folder / f"ecard-holder-{number}-{now:%Y%m%dT%H%M%S}.zip"
     with transaction.atomic(), export.writing(path) as file:
         tables = list(tables_of(holder))
-        facts = {
-            "what": "holder",
-            "account": number,
-            "made_at": now.isoformat(timespec="seconds"),
-            "rows": {table.name: len(table.rows) for table in tables},
-        }
+        rows = {table.name: len(table.rows) for table in tables}
+        made_at = now.isoformat(timespec="seconds")
+        facts = {"what": "holder", "account": number, "made_at": made_at, "rows": rows}
         export.note(
             "holder.export",
             ("holder", holder.uid),
             errand,
-            after={"account": account.pk, "rows": sum(facts["rows"].values())},
+            after={"account": account.pk, "rows": sum(rows.values())},
             now=now,
         )
         file.put("person.json", _json(_opened(holder, secrets)))
@@ -110,7 +107,7 @@ def copy_of(
         if photo is not None:
             file.put("photo.jpg", bytes(photo.image))
         file.archive.writestr(export.MANIFEST, export.sign(facts, file.digests, key=audit_key))
-    return Copy(path, len(tables), sum(facts["rows"].values()))
+    return Copy(path, len(tables), sum(rows.values()))
 
 
 def tables_of(holder: Holder) -> Iterator[Table]:

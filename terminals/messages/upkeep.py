@@ -172,8 +172,8 @@ class HeartbeatRequest:
 class HeartbeatAnswer:
     """What may have changed for the terminal since it was enrolled.
 
-    ``again_from``: the server has no record of the journal from this number on, whatever it said before (it was restored
-    to an older state). Left out of the message where nothing is lacking.
+    ``again_from``: the server has no record of the journal from this number on, whatever it said before: it was
+    restored to an older state. Left out of the message where nothing is lacking.
     """
 
     server_ms: int
