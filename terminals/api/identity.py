@@ -101,10 +101,9 @@ def _admitted(asked: Request, request: HttpRequest, envelope: Envelope, *, now: 
     key = asking.find_key(stamp.partner)
     if key is None:
         raise _unauthorized()
-    ring = wiring.keyring()
-    envelope.keys, envelope.nonce = ring.partner_candidates(key.id, key.epoch)[0], stamp.nonce
+    envelope.keys, envelope.nonce = wiring.keyring().partner_candidates(key.id, key.epoch)[0], stamp.nonce
     try:
-        envelope.keys = _proven(key, ring.partner_candidates(key.id, stamp.epoch), asked, stamp, mac, now=now)
+        envelope.keys = _proven(key, asked, stamp, mac, now=now)
         _refuse_standing(key, stamp, client_address(request), now=now)
         _refuse_repeated(key, stamp, now=now)
     except ApiError:
@@ -113,17 +112,10 @@ def _admitted(asked: Request, request: HttpRequest, envelope: Envelope, *, now: 
     return key
 
 
-def _proven(
-    key: Key,
-    candidates: tuple[TerminalKeys, ...],
-    asked: Request,
-    stamp: PartnerStamp,
-    mac: bytes,
-    *,
-    now: datetime,
-) -> TerminalKeys:
-    """The keys that signed it."""
-    for keys in candidates if key.takes(stamp.epoch, now=now) else ():
+def _proven(key: Key, asked: Request, stamp: PartnerStamp, mac: bytes, *, now: datetime) -> TerminalKeys:
+    """The keys that signed it. Those of a generation that is shut out are not even derived."""
+    known = key.takes(stamp.epoch, now=now)
+    for keys in wiring.keyring().partner_candidates(key.id, stamp.epoch) if known else ():
         try:
             signing.verify_partner_request(keys, asked, stamp, mac)
         except SignatureError:
