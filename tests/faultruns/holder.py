@@ -141,6 +141,7 @@ class Holder:
         torn_fen = self.sum(self.posted - shown)
         offline_fen = self.sum(shown - self.posted) - (self.levelled_fen - self.came_late_fen)
         assert items.late_fen == self.late_fen
+        assert items.offline_fen >= 0, f"more on an honest card than any record explains: {items}"
         assert items.offline_fen - items.torn_fen == offline_fen - torn_fen, (
             f"{items} but {offline_fen} {torn_fen}"
         )
