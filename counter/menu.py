@@ -47,7 +47,12 @@ TABS = (
         "globe",
         (OperatorRole.ADMIN, OperatorRole.SUPERVISOR, OperatorRole.AUDITOR),
     ),
-    Tab("counter:operators", pgettext_lazy("tab", "操作员"), "lock", (OperatorRole.ADMIN, OperatorRole.AUDITOR)),
+    Tab(
+        "counter:operators",
+        pgettext_lazy("tab", "操作员"),
+        "lock",
+        (OperatorRole.ADMIN, OperatorRole.AUDITOR),
+    ),
     Tab(
         "counter:shifts",
         pgettext_lazy("tab", "班次"),
