@@ -132,6 +132,8 @@ TAMPERED = {
         "verify L3": """UPDATE accounts_account
             SET book_fen = book_fen + CASE number WHEN 20002 THEN 1 ELSE -1 END WHERE number IN (20002, 20003)""",
         "audit seal up to row": "DELETE FROM accounts_auditseal",
+        "id_numbers: 1 of": """UPDATE accounts_holder SET id_number_index = sha256(id_number_index)
+            WHERE id = (SELECT max(id) FROM accounts_holder)""",
     },
 }
 
