@@ -91,11 +91,11 @@ def short_text(letter: Letter) -> str:
                 "code": letter.code
             }
         (title, text), *others = said(letter)
-        more = ngettext("另有 %(count)d 条提醒。", "另有 %(count)d 条提醒。", len(others)) % {
-            "count": len(others)
-        }
-        line = f"{_('【校园卡】')}{title}{_('：')}{text} {more if others else ''}{_tail(letter)}"
-        return line[:_SMS_MAX]
+        parts = [f"{_('【校园卡】')}{title}{_('：')}{text}", _tail(letter)]
+        if others:
+            more = ngettext("另有 %(count)d 条提醒。", "另有 %(count)d 条提醒。", len(others))
+            parts.insert(1, more % {"count": len(others)})
+        return " ".join(parts)[:_SMS_MAX]
 
 
 def said(letter: Letter) -> list[tuple[str, str]]:

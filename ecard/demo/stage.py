@@ -117,6 +117,7 @@ class Stage:
 
     def _serve(self) -> None:
         command = [sys.executable, "-m", *serving.command(self.port, workers=1, threads=8)]
+        settings.SITE_URL = self.url  # the letters of the chores lead to where the server is
         environment = os.environ | {"SITE_URL": self.url}
         server = subprocess.Popen(
             bound(command), start_new_session=True, env=environment, cwd=settings.BASE_DIR, stdout=sys.stderr
