@@ -77,9 +77,7 @@ def of(account_id: int, number: int, which: StatementRange, *, secrets: Secrets)
     """The statement of one account. Three statements of SQL and one for the places, whatever its length."""
     lines = money.statement_page(account_id, which, size=MOST).lines[::-1]
     last_seq = lines[-1].seq if lines else 0
-    which = replace(
-        which, until_seq=last_seq
-    )  # what is posted meanwhile is no more in the sums than in the lines
+    which = replace(which, until_seq=last_seq)  # what is posted meanwhile is in the sums no more than here
     kinds = [KindSum(*row) for row in money.statement_kinds(account_id, which)]
     totals = _total(kinds)
     closing_fen = lines[-1].book_after_fen if lines else money.book_before(account_id, which.from_on)
