@@ -12,9 +12,11 @@ from collections import Counter
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import translation
 
 from ecard.ctl import debian
 from ecard.database import as_owner
@@ -92,6 +94,15 @@ def _let_others_finish(owner: psycopg.Connection) -> None:
 
 
 TransactionTestCase._fixture_teardown = _empty_tables
+
+
+# --------------------------------------------------------------------------------------------- language
+
+
+@pytest.fixture(autouse=True)
+def begins_in_chinese():
+    """A page that was asked for in English leaves its thread in English; the next test begins in Chinese."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 # -------------------------------------------------------------------------------------------- passwords
