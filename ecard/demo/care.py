@@ -140,7 +140,7 @@ def _find(place: tuple[str, int], pair: _Pair, hand: Hand, now: datetime, *, sea
     where, days = place
     day, campus_id = local_day(now) - timedelta(days=days), pair.account.campus_id
     if searched:
-        search = Search(uuid.uuid4(), pair.account.pk, campus_id, "学苑餐厅附近", day, "蓝色卡套，急用 💙")
+        search = Search(uuid.uuid4(), pair.account.pk, campus_id, "学苑餐厅附近", day, "蓝色卡套，急用")
         lostposts.post(search, actor=pair.actor, now=now)
     card_id = live_card_id(pair.account.pk)
     intake = Intake(uuid.uuid4(), FoundHow.READER, where, day, "1 号柜台抽屉", card_id, campus_id=campus_id)
