@@ -466,7 +466,7 @@ def test_the_nightly_command_forgets_and_says_how_many(person, capsys):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE accounts_notice SET facts = '{}'",
+        "UPDATE accounts_notice SET facts = '{\"of\": 1}'",
         "UPDATE accounts_notice SET read_at = NULL",
         "DELETE FROM accounts_notice",
         "UPDATE accounts_lostpost SET text = '改'",
