@@ -20,7 +20,7 @@ from django.utils import translation
 
 from ecard.ctl import debian
 from ecard.database import as_owner
-from tests import faults, hashing
+from tests import faults
 
 os.environ.setdefault(
     "DJANGO_ALLOW_ASYNC_UNSAFE", "true"
@@ -111,6 +111,8 @@ def begins_in_chinese():
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords():
     """Passwords cost next to nothing, except where ``passwords_as_in_production`` is asked for."""
+    from tests import hashing  # its models want Django set up, and this file is read before
+
     with hashing.quick():
         yield
 
@@ -118,6 +120,8 @@ def quick_passwords():
 @pytest.fixture
 def passwords_as_in_production():
     """For the tests that are about what a password costs."""
+    from tests import hashing
+
     with hashing.as_in_production():
         yield
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 
+from accounts.services.onerun import alone
 from reconciliation.digest import NO_DAY, DayKeys, rows_of, seal
 from reconciliation.models import DayClose
 
 MONTHS_AHEAD: Final = 3
-_LOCK: Final = "hashtextextended('ecard close_day ' || current_schema(), 0)"
 _TODAY: Final = "SELECT (clock_timestamp() AT TIME ZONE 'Asia/Shanghai')::date"
 _FIRST: Final = "SELECT min((posted_at AT TIME ZONE 'Asia/Shanghai')::date) FROM transactions_entry"
 _AHEAD: Final = """
@@ -37,10 +36,6 @@ _SUMS: Final = """
 WAIT_FOR_TILLS: Final = "200ms"
 """How long new postings may queue behind those that are under way when a day is shut; then it is tried again."""
 TRIES: Final = 50
-
-
-class AlreadyRunning(Exception):
-    """Another run is closing days now."""
 
 
 class NotOver(Exception):
@@ -71,7 +66,7 @@ def close_days(*, keys: DayKeys, until: date | None = None) -> Closed:
     The days are the database's own, as those of the entries are. Not to be called inside a transaction. Raises
     ``AlreadyRunning`` and ``NotOver``.
     """
-    with _only_run():
+    with alone("close_day"):
         today: date = _ask(_TODAY)
         if until is not None and until >= today:
             raise NotOver(f"{until} is not over")
@@ -126,18 +121,6 @@ def _shut(day: date) -> None:
 def _sums(day: date) -> dict[str, list[int]]:
     found: dict[str, list[int]] = json.loads(_ask(_SUMS, {"day": day.isoformat()}))
     return found
-
-
-@contextmanager
-def _only_run() -> Iterator[None]:
-    """Hold the one lock of this schema; PostgreSQL lets go of it when the connection ends, however it ends."""
-    if not _ask(f"SELECT pg_try_advisory_lock({_LOCK})"):
-        raise AlreadyRunning("another close_day is running; nothing was done")
-    try:
-        yield
-    finally:
-        with suppress(OperationalError, InterfaceError):  # a lost connection has let go already
-            _ask(f"SELECT pg_advisory_unlock({_LOCK})")
 
 
 def _ask(query: str, params: Any = None) -> Any:

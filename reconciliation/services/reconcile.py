@@ -9,15 +9,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts.actors import Actor
 from accounts.services import standing
+from accounts.services.onerun import alone
 from accounts.services.rows import By, lock
 from purse.policy import Policy
 from purse.rules import FreezeReason
@@ -32,12 +32,7 @@ BATCH = 1000
 """Accounts read at once: little memory, and facts a moment old."""
 BUSY = frozenset({"55P03", "40P01"})
 """Lock timeout and deadlock: somebody works on this account now; the next run comes back to it."""
-_LOCK = "hashtextextended('ecard reconcile ' || current_schema(), 0)"
 _RULE_REASONS = (FreezeReason.BOOK_NEGATIVE, FreezeReason.CARD_ABOVE_BOOK, FreezeReason.LATE_UPLOAD)
-
-
-class AlreadyRunning(Exception):
-    """Another run is comparing this university now."""
 
 
 class ClockWrong(Exception):
@@ -84,7 +79,7 @@ def reconcile(order: RunOrder) -> Outcome:
     """
     if order.dry_run:
         return _compare(order)
-    with _only_run():
+    with alone("reconcile"):
         began_s = time.monotonic()
         run = ReconcileRun.objects.create(started_at=order.now)
         outcome = _compare(order)
@@ -193,18 +188,6 @@ def _count(outcome: Outcome, done: _Plan | None) -> None:
             outcome.opened[change.diagnosis.mismatch] += 1
         elif change.case is not None and change.diagnosis is None:
             outcome.closed[Mismatch(change.case.mismatch)] += 1
-
-
-@contextmanager
-def _only_run() -> Iterator[None]:
-    """Hold the one lock of this schema; PostgreSQL lets go of it when the connection ends, however it ends."""
-    if not _ask(f"SELECT pg_try_advisory_lock({_LOCK})"):
-        raise AlreadyRunning("another reconcile is running; nothing was done")
-    try:
-        yield
-    finally:
-        with suppress(OperationalError, InterfaceError):  # a lost connection has let go already
-            _ask(f"SELECT pg_advisory_unlock({_LOCK})")
 
 
 def _database_time() -> datetime:

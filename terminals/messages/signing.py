@@ -268,16 +268,16 @@ def _framed_address(method: str, host: str, target: str) -> bytes:
 
 def _request_mac(keys: TerminalKeys, request: Request, stamp: Stamp) -> bytes:
     numbers = (stamp.terminal, stamp.epoch, stamp.boot, stamp.seq, stamp.at_ms)
-    told = _framed(*[str(number).encode() for number in numbers], stamp.nonce, sha256(request.body).digest())
-    return hmac.digest(
-        keys.req, _framed_address(request.method, request.host, request.target) + told, "sha256"
-    )
+    return _mac_of(keys, request, numbers, stamp.nonce)
 
 
 def _partner_mac(keys: TerminalKeys, request: Request, stamp: PartnerStamp) -> bytes:
-    numbers = (stamp.partner, stamp.epoch, stamp.at_ms)
-    told = _framed(*[str(number).encode() for number in numbers], stamp.nonce, sha256(request.body).digest())
-    address = _framed(_VERSION, request.method.encode(), request.host.encode(), request.target.encode())
+    return _mac_of(keys, request, (stamp.partner, stamp.epoch, stamp.at_ms), stamp.nonce)
+
+
+def _mac_of(keys: TerminalKeys, request: Request, numbers: tuple[int, ...], nonce: bytes) -> bytes:
+    told = _framed(*[str(number).encode() for number in numbers], nonce, sha256(request.body).digest())
+    address = _framed_address(request.method, request.host, request.target)
     return hmac.digest(keys.req, address + told, "sha256")
 
 

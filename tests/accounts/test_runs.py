@@ -18,8 +18,8 @@ from accounts import jobs, wiring
 from accounts.jobs import JobState
 from accounts.models import JobRun
 from accounts.services import runs
+from accounts.services.onerun import AlreadyRunning
 from accounts.services.runs import recorded
-from reconciliation.services import reconcile
 from tests import faults
 from transactions.days import SHANGHAI
 
@@ -206,7 +206,7 @@ def test_a_dry_run_is_no_run():
 @pytest.mark.django_db
 def test_a_second_run_beside_the_first_is_noted_as_one_that_did_nothing(monkeypatch):
     def busy(order):
-        raise reconcile.AlreadyRunning("planted")
+        raise AlreadyRunning("planted")
 
     monkeypatch.setattr("reconciliation.management.commands.reconcile.reconcile", busy)
     with pytest.raises(CommandError):

@@ -162,10 +162,11 @@ ON_SCREENS = {
     ),
     *("CounterDeed", "ServiceGrant", "PadRequest", "Photo", "PhotoItem", "PhotoRun", "PhotoUpload"),
     *("FinderReport", "FoundCard", "FoundEvent", "LostPost", "Notice"),
+    *("AlertChoice", "AlertContact", "AlertDelivery", "AlertScan"),
     *("PolicyChange", "PolicyWithdrawal", "JobRun"),
     *("Request", "RequestRuling", "RequestResult", "StaffSession", "AuditSeal"),
 }
-"""Tables with screens of their own at the counter, which know what may be shown to whom."""
+"""Tables with screens of their own at the counter or with the holder, which know what may be shown to whom."""
 
 
 def test_the_admin_knows_every_table_of_the_room():

@@ -101,9 +101,16 @@ MUTANTS = [
     Mutant(
         "a late outcome of an earlier write settles the card",
         "purse/evidence.py",
-        "if not mirror.told or (mirror.told[-1].seq, mirror.told[-1].total_fen) != (seq, total_fen):",
-        "if not mirror.told or (seq, total_fen) not in [(told.seq, told.total_fen) for told in mirror.told]:",
+        "if image is None or image.withheld or (image.seq, image.total_fen) != (seq, total_fen):",
+        "if image is None or (seq, total_fen) not in [(told.seq, told.total_fen) for told in mirror.told]:",
         f"{EVIDENCE}::test_a_confirmed_write_closes_every_leg_and_a_late_one_for_an_earlier_image_closes_none",
+    ),
+    Mutant(
+        "a report confirms an image that its terminal was not given again",
+        "transactions/services/replay.py",
+        "if _withhold(facts, left_out, book):",
+        "if True:",
+        "tests/transactions/test_replay.py::test_a_report_confirms_what_was_given_again_and_nothing_else",
     ),
     Mutant(
         "one number with another total is taken for the same state",
@@ -157,6 +164,13 @@ MUTANTS = [
         "return now - silent_since >= policy.levelling_silence and",
         "return now - silent_since > policy.levelling_silence and",
         f"{LEVELLING}::test_five_days_to_the_second",
+    ),
+    Mutant(
+        "a gap is levelled although an open purchase may be part of it",
+        "transactions/services/levelling.py",
+        "if held.may_hide_legs():",
+        "if False:",
+        f"{LEVELLING}::test_an_open_purchase_that_may_be_part_of_the_gap_waits_for_a_reader",
     ),
     Mutant(
         "one silent terminal is enough",
@@ -244,8 +258,8 @@ MUTANTS = [
     Mutant(
         "the signature of a request leaves out its body",
         "terminals/messages/signing.py",
-        "stamp.nonce, sha256(request.body).digest())",
-        "stamp.nonce)",
+        "nonce, sha256(request.body).digest())",
+        "nonce)",
         SIGNING,
     ),
     Mutant(

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from reconciliation.services import close_day, reconcile
+from accounts.services.onerun import AlreadyRunning
 from reconciliation.services.close_day import close_days
 from tests import faults
 from tests.campus import Counter, make_person
@@ -125,7 +125,7 @@ def test_two_nights_at_once_do_the_work_of_one(tills):
         night = Night()
 
         def one():
-            with suppress(reconcile.AlreadyRunning):
+            with suppress(AlreadyRunning):
                 run()
 
         workers = [started(one), started(one)]
@@ -143,7 +143,7 @@ def test_two_closings_at_once_do_the_work_of_one():
         start_again()
 
         def one():
-            with suppress(close_day.AlreadyRunning):
+            with suppress(AlreadyRunning):
                 close_days(keys=KEYS)
 
         workers = [started(one), started(one)]

@@ -68,6 +68,7 @@ class TestSetToCard:
     def test_a_torn_surplus_is_not_given_away(self, li):
         """reliability.md finding 6: literal "book := card" pays torn debits out."""
         book, case = gap(10_00)
+        book.trace(10_00)  # the tap that was torn has read the card, and its ring
         book.pay(3_00, torn=True)
 
         Form(case, "set_to_card").send(li)

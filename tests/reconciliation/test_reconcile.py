@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import AuditEvent, Card
+from accounts.services.onerun import AlreadyRunning, alone
 from reconciliation.mismatch import GRACE
 from reconciliation.models import Case, ReconcileRun
 from reconciliation.services.reconcile import (
-    AlreadyRunning,
     ClockWrong,
     refuse_wrong_clock,
 )
@@ -285,9 +285,7 @@ def test_the_second_of_two_at_once_refuses():
             return execute(sql, params, many, context)
 
         try:
-            from reconciliation.services import reconcile as module
-
-            with module._only_run(), connection.execute_wrapper(wait):
+            with alone("reconcile"), connection.execute_wrapper(wait):
                 connection.cursor().execute("SELECT 1")
             seen.append("done")
         finally:

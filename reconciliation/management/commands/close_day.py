@@ -10,9 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import AuditSeal
+from accounts.services.onerun import AlreadyRunning
 from accounts.services.runs import recorded
 from accounts.wiring import now
-from reconciliation.services.close_day import AlreadyRunning, NotOver, close_days
+from reconciliation.services.close_day import NotOver, close_days
 from reconciliation.services.reconcile import ClockWrong, refuse_wrong_clock
 from reconciliation.services.seal_audit import seal_audit
 from reconciliation.wiring import audit_key, day_keys

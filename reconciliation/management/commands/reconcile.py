@@ -10,10 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actors import Actor
+from accounts.services.onerun import AlreadyRunning
 from accounts.services.runs import recorded
 from accounts.wiring import now, policy
 from reconciliation.services.reconcile import (
-    AlreadyRunning,
     ClockWrong,
     Outcome,
     RunOrder,
