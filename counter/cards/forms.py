@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, cast
 
 from django import forms
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.checks import Rejected
@@ -118,7 +119,8 @@ class NewAccountForm(DocumentFields, KeyedForm):
     def __init__(self, *args: Any, campus_id: int | None, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._today, self._campus_id = today, campus_id
-        places = [(str(place.id), place.name_zh) for place in campuses()]
+        english = (get_language() or "").startswith("en")
+        places = [(str(place.id), (english and place.name_en) or place.name_zh) for place in campuses()]
         cast(forms.ChoiceField, self.fields["campus"]).choices = places
         if campus_id is not None:
             del self.fields["campus"]
