@@ -34,6 +34,7 @@ class Reason(StrEnum):
     PAD_TAKEN = "pad_taken"
     NOT_ON_ROSTER = "not_on_roster"
     WRONG_DOCUMENT = "wrong_document"
+    FEE_CHANGED = "fee_changed"
     EXPIRY_NEEDED = "expiry_needed"
     BAD_DAY = "bad_day"
     AFTER_EXPIRY = "after_expiry"
@@ -71,6 +72,7 @@ _WORDS: dict[Reason, str | Promise] = {
     Reason.WRONG_DOCUMENT: _(
         "所查验的证件不能办理此项：教职工凭工作证或人事证明，学生凭学生证或本人身份证件"
     ),
+    Reason.FEE_CHANGED: _("工本费刚刚改了，没有办理，钱没有动。请核对新的金额后再确认"),
     Reason.EXPIRY_NEEDED: _("记名卡和临时卡必须填写有效期"),
     Reason.BAD_DAY: _("日期须在今天之后、五年之内"),
     Reason.AFTER_EXPIRY: _("服务权限不能晚于卡的有效期"),

@@ -179,6 +179,10 @@ class ReplaceForm(DocumentFields, KeyedForm):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "size": "3"}),
     )
 
+    shown_fee_fen = forms.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput
+    )
+
     def clean_hold_days(self) -> int:
         """1 to 60 days."""
         text = self.cleaned_data["hold_days"]

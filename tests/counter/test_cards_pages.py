@@ -271,6 +271,28 @@ def test_a_card_is_replaced_and_the_receipt_says_the_fee(web, shift, desk):
     assert person.card_row.life == CardLife.REPLACED
 
 
+def test_a_fee_that_changed_since_it_was_shown_is_asked_about_again(web, shift):
+    """The page is as old as its preview; the same key that was carried out already is not asked again."""
+    person = make_person(28_40)
+    key, before = str(uuid.uuid4()), counted()
+
+    old = replace_it(web, person, key=key, shown_fee_fen="1999")
+    nothing_was_done = counted() == before
+    done = replace_it(web, person, key=key, shown_fee_fen="2000")
+    resent = replace_it(web, person, key=key, shown_fee_fen="1999")
+
+    assert (old.status_code, nothing_was_done) == (409, True)
+    assert "工本费刚刚改了" in plain(old)
+    assert 'name="shown_fee_fen" value="2000"' in old.content.decode()
+    assert (done.status_code, resent.status_code) == (302, 302)
+    assert CounterDeed.objects.count() == 1
+
+
+@pytest.mark.parametrize("shown", ["-1", "x", "99999999999999999999"])
+def test_a_fee_that_no_page_ever_showed_is_refused(web, shift, shown):
+    assert replace_it(web, make_person(28_40), shown_fee_fen=shown).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "says"),
     [

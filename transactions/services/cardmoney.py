@@ -81,6 +81,8 @@ class Replacement:
     expires_on: date | None = None
     hold_fen: int = 0
     hold_days: int = 0
+    shown_fee_fen: int | None = None
+    """What the fee was when somebody looked; a new value may have begun since. None: nobody was shown one."""
 
     def content(self) -> dict[str, Any]:
         """What makes the same key the same deed."""
@@ -133,11 +135,14 @@ def replace_card(order: Replacement, *, door: AtCounter, now: datetime, house: H
     """End the old card, book the fee, hold money back if asked, note the new blank: all of it or nothing (R009, R010).
 
     The old card is lost and void at once (A22). Raises ``NotAllowed`` (DOCUMENT_NEEDED, ACCOUNT_ENDED, ACCOUNT_FROZEN,
-    BOOK_NEGATIVE, NO_CARD, CARD_WAITING, CARD_EXPIRED, BAD_DAY), ``CashRefused``, ``HoldRefused``, ``KeyReused``.
+    BOOK_NEGATIVE, NO_CARD, CARD_WAITING, CARD_EXPIRED, BAD_DAY, FEE_CHANGED), ``CashRefused``, ``HoldRefused``,
+    ``KeyReused``.
     """
     asked = deeds.Asked(order.key, DeedKind.REPLACE, order.content())
     if (known := deeds.begin(asked)) is not None:
         return known
+    if order.shown_fee_fen not in (None, house.options.card_fee_fen):
+        raise NotAllowed(Reason.FEE_CHANGED)
     account = lock(order.account_id)
     old = _replaceable(account, door, today=local_day(now))
     expires_on = order.expires_on or old.expires_on

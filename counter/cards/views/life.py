@@ -82,6 +82,7 @@ def replace(request: StaffRequest, account_id: int) -> HttpResponse:
             words=str(FEE),
             hold_fen=data["hold"],
             hold_days=data["hold_days"] if data["hold"] else 0,
+            shown_fee_fen=data["shown_fee_fen"],
         )
         seen = door(request, account_id, form.seen())
         with told():
