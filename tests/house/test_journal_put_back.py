@@ -5,52 +5,23 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from django.utils import timezone
 
-from ecard.demo.inside import HOST, Inside
-from ecard.simulate import campus
-from ecard.simulate.plan import Plan
 from purse.policy import Policy
 from reconciliation.services.verify import verify
-from terminals.api import wiring as door
-from terminals.device import config as configuration
-from terminals.device.reader.sim import SimReader
-from terminals.device.station import Parts
-from terminals.device.store import Store
 from terminals.device.tapped import Ending, Order
 from terminals.messages.wire import ABANDONED, OutcomeReport
 from terminals.models import Terminal
-from terminals.services import enrolment
-from terminals.services.enrolment import NewTerminal
+from tests.house.small_campus import SmallCampus
 from transactions.models import OutcomeNote, Reversal
 
 PAID = (Ending.PAID, Ending.PAID_OFFLINE)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Till:
-    """One till of a small campus, in the same process as the server."""
+class Till(SmallCampus):
+    """The till of a small campus, and a copy of its disk."""
 
-    def __init__(self, folder):
-        plan = Plan(tills=1, cards=4, minutes=1, seed=1, folder=folder)
-        merchants, _ = campus.populate(plan, now=timezone.now())
-        wanted = NewTerminal("01号机", "till", merchants[0].campus_id, merchants[0].pk, may_sell_offline=True)
-        code = enrolment.register(wanted, actor=campus.ACTOR, now=timezone.now()).code
-        enrolled = enrolment.enrol(
-            code, source="test", keyring=door.keyring(), policy=Policy(), now=timezone.now()
-        )
-        door.registry().forget()
-        configuration.save(folder / "till.json", enrolled)
-        self.config = configuration.load(folder / "till.json")
-        self.journal = configuration.journal_path(folder / "till.json", self.config)
-        self.reader = SimReader(folder / "wallet")
-        self.start()
-
-    def start(self):
-        self.parts = Parts.assemble(self.config, f"http://{HOST}", lambda: Store(self.journal), wire=Inside())
-        self.parts.background.greet()
-
-    def sell(self, card, fen):
+    def take(self, card, fen):
         self.reader.place(card)
         tapped = self.parts.sales.buy(self.reader.wait_for_card(0), Order(fen, again=True))
         self.reader.lift()
@@ -72,17 +43,17 @@ class Till:
 def till(tmp_path):
     made = Till(tmp_path)
     yield made
-    made.parts.close()
+    made.close()
     assert Terminal.objects.count() == 1
 
 
 def test_sales_that_were_paid_are_not_taken_back_by_a_till_whose_disk_was_put_back(till):
-    till.sell("20001", 5_50)
+    till.take("20001", 5_50)
     till.keep_disk()
-    paid = [till.sell("20001", 3_00), till.sell("20002", 4_00)]
+    paid = [till.take("20001", 3_00), till.take("20002", 4_00)]
     till.put_disk_back()
 
-    again = [till.sell("20003", 6_00), till.sell("20004", 7_00)]
+    again = [till.take("20003", 6_00), till.take("20004", 7_00)]
 
     assert [tapped.ending for tapped in paid] == [Ending.PAID, Ending.PAID]
     assert not any(tapped.key in {one.key for one in paid} and tapped.ending in PAID for tapped in again)
@@ -93,7 +64,7 @@ def test_sales_that_were_paid_are_not_taken_back_by_a_till_whose_disk_was_put_ba
 def test_a_journal_that_was_put_back_gives_up_nothing(till):
     """Whatever a till of an older version tells: the server has seen the journal go back."""
     till.keep_disk()
-    paid = till.sell("20001", 3_00)
+    paid = till.take("20001", 3_00)
     till.put_disk_back()
 
     told = till.parts.client.outcomes([OutcomeReport(paid.key.journal, paid.key.seq, ABANDONED)])
@@ -104,7 +75,7 @@ def test_a_journal_that_was_put_back_gives_up_nothing(till):
 
 
 def test_a_sound_journal_gives_up_what_it_may(till):
-    given_up = till.sell("20001", 3_00)
+    given_up = till.take("20001", 3_00)
 
     till.parts.client.outcomes([OutcomeReport(given_up.key.journal, given_up.key.seq, ABANDONED)])
 

@@ -12,17 +12,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import approvals
-from accounts.approvals import RequestRow, RequestState
 from accounts.services import approvals as signing
 from accounts.services.approvals import NotApproved
 from accounts.wiring import now
 from counter.access import StaffRequest, actor_of, hand_of, staff_required
 from counter.forms import CodeForm, StrictForm
 from counter.office.access import ADMINS, KEEPS, LOOKS, own_campus
+from counter.office.handing import hand_page, waiting
 from counter.office.partnerforms import PER_MINUTE, PartnerForm, ShutOutForm, TurnForm
 from counter.office.words import Words
-from counter.oversight.kinds import kind_of
-from counter.oversight.words import REQUEST_STATES, WHY
+from counter.oversight.words import WHY
 from counter.pages import staff_page
 from counter.stepup import asks_code, code_is_right
 from counter.wiring import keyring, policy
@@ -32,25 +31,17 @@ from terminals.services import partners as work
 from terminals.services.partners import HandedKey, NewPartner, NoLongerSo
 from transactions.days import local_day
 
+HAND = "counter/office/partner_hand.html"
+
 
 @staff_required(*LOOKS)
 @require_safe
 def partners(request: StaffRequest) -> HttpResponse:
     """The keys, the gravest first."""
     rows = reading.partners(now=now(), campus_id=own_campus(request.officer))
-    waiting = [
-        {
-            "row": row,
-            "kind": kind_of(row.kind),
-            "word": REQUEST_STATES[row.state][0],
-            "tone": REQUEST_STATES[row.state][1],
-        }
-        for row in approvals.waiting(request.officer, now=now())
-        if row.kind == work.KIND
-    ]
     context = {
         "rows": [(row, *WORDS[row.state]) for row in rows],
-        "waiting": waiting,
+        "waiting": waiting(request, {work.KIND}),
         "may_add": request.officer.role in ADMINS,
     }
     return staff_page(request, "counter/office/partners.html", context)
@@ -104,16 +95,16 @@ def hand_key(request: StaffRequest, request_id: int) -> HttpResponse:
         raise Http404
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "GET":
-        return _hand_page(request, row, form)
+        return hand_page(request, HAND, row, form)
     if request.officer.role not in ADMINS:
-        return _hand_page(request, row, form, status=403)
+        return hand_page(request, HAND, row, form, status=403)
     if not form.is_valid() or not code_is_right(request, form):
-        return _hand_page(request, row, form, status=403)
+        return hand_page(request, HAND, row, form, status=403)
     wanted = NewPartner.from_content(row.content)
     try:
         handed = work.register_agreed(row.id, wanted, keyring=keyring(), actor=actor_of(request), now=now())
     except NotApproved as refusal:
-        return _hand_page(request, row, form, problem=WHY[refusal.why], status=409)
+        return hand_page(request, HAND, row, form, problem=WHY[refusal.why], status=409)
     return _handed(request, handed)
 
 
@@ -164,24 +155,6 @@ def _handed(request: StaffRequest, handed: HandedKey) -> HttpResponse:
     """The key, on a page that is not kept anywhere."""
     context = {"handed": handed, "row": reading.partner(handed.partner, now=now())}
     return staff_page(request, "counter/office/partner_key.html", context)
-
-
-def _hand_page(
-    request: StaffRequest, row: RequestRow, form: StrictForm, *, problem: Words = "", status: int = 200
-) -> HttpResponse:
-    kind = kind_of(row.kind)
-    context = {
-        "row": row,
-        "kind": kind,
-        "facts": kind.facts(row),
-        "form": form,
-        "problem": problem,
-        "ready": row.state is RequestState.AGREED and request.officer.role in ADMINS,
-        "word": REQUEST_STATES[row.state][0],
-        "tone": REQUEST_STATES[row.state][1],
-        "asks_code": asks_code(request),
-    }
-    return staff_page(request, "counter/office/partner_hand.html", context, status=status)
 
 
 def _new_page(request: StaffRequest, form: PartnerForm, *, status: int = 200) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import approvals
-from accounts.approvals import RequestRow, RequestState
+from accounts.approvals import RequestRow
 from accounts.services import approvals as signing
 from accounts.services.approvals import NotApproved
 from accounts.wiring import now
@@ -22,9 +22,9 @@ from counter.forms import CodeForm, StrictForm
 from counter.office.access import ADMINS, KEEPS, LOOKS, may_see, own_campus
 from counter.office.drawings import silence_bars
 from counter.office.forms import CodeAgainForm, FleetForm, RestForm, RevokeForm, TerminalForm
+from counter.office.handing import hand_page, waiting
 from counter.office.words import Names, Words
-from counter.oversight.kinds import kind_of
-from counter.oversight.words import REQUEST_STATES, WHY
+from counter.oversight.words import WHY
 from counter.pages import staff_page
 from counter.stepup import asks_code, code_is_right
 from counter.wiring import policy
@@ -38,6 +38,7 @@ from terminals.services.places import NoSuchPlace
 from transactions.merchants import merchants
 
 KINDS = (enrolment.KIND_REGISTER, enrolment.KIND_CODE)
+HAND = "counter/office/hand_code.html"
 
 
 @staff_required(*LOOKS)
@@ -61,7 +62,7 @@ def terminals(request: StaffRequest) -> HttpResponse:
         "rows": [(box, *WORDS[box.state]) for box in rows],
         "counts": [(count, *WORDS[state]) for state, count in fleet.counts(rows).items()],
         "silences": silence_bars(rows),
-        "waiting": _waiting(request),
+        "waiting": waiting(request, KINDS),
         "may_add": request.officer.role in ADMINS,
     }
     return staff_page(request, "counter/office/terminals.html", context)
@@ -142,19 +143,19 @@ def hand_code(request: StaffRequest, request_id: int) -> HttpResponse:
         raise Http404
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "GET":
-        return _hand_page(request, row, form)
+        return hand_page(request, HAND, row, form)
     if request.officer.role not in ADMINS:
-        return _hand_page(request, row, form, status=403)
+        return hand_page(request, HAND, row, form, status=403)
     if not form.is_valid() or not code_is_right(request, form):
-        return _hand_page(request, row, form, status=403)
+        return hand_page(request, HAND, row, form, status=403)
     try:
         issued = _carry_out(request, row)
     except NotApproved as refusal:
-        return _hand_page(request, row, form, problem=WHY[refusal.why], status=409)
+        return hand_page(request, HAND, row, form, problem=WHY[refusal.why], status=409)
     except NoSuchPlace:
-        return _hand_page(request, row, form, problem=_("该服务点已有别的机器；请重新提出"), status=409)
+        return hand_page(request, HAND, row, form, problem=_("该服务点已有别的机器；请重新提出"), status=409)
     except AlreadyRevoked:
-        return _hand_page(request, row, form, problem=_("该终端已注销"), status=409)
+        return hand_page(request, HAND, row, form, problem=_("该终端已注销"), status=409)
     return _handed(request, issued)
 
 
@@ -218,21 +219,6 @@ def _problem_on(form: StrictForm, words: Words, page: Callable[[], HttpResponse]
     return page()
 
 
-def _waiting(request: StaffRequest) -> list[dict[str, Any]]:
-    """Requests about terminals that are not carried out yet."""
-    rows = approvals.waiting(request.officer, now=now())
-    return [
-        {
-            "row": row,
-            "kind": kind_of(row.kind),
-            "word": REQUEST_STATES[row.state][0],
-            "tone": REQUEST_STATES[row.state][1],
-        }
-        for row in rows
-        if row.kind in KINDS
-    ]
-
-
 def _box(request: StaffRequest, terminal_id: int) -> Box:
     found = fleet.box(terminal_id, now=now())
     if found is None or not may_see(request.officer, found.campus_id):
@@ -244,24 +230,6 @@ def _handed(request: StaffRequest, issued: IssuedCode) -> HttpResponse:
     """The code, on a page that is not kept anywhere."""
     box = fleet.box(issued.terminal, now=now())
     return staff_page(request, "counter/office/code.html", {"issued": issued, "box": box})
-
-
-def _hand_page(
-    request: StaffRequest, row: RequestRow, form: StrictForm, *, problem: Words = "", status: int = 200
-) -> HttpResponse:
-    kind = kind_of(row.kind)
-    context = {
-        "row": row,
-        "kind": kind,
-        "facts": kind.facts(row),
-        "form": form,
-        "problem": problem,
-        "ready": row.state is RequestState.AGREED and request.officer.role in ADMINS,
-        "word": REQUEST_STATES[row.state][0],
-        "tone": REQUEST_STATES[row.state][1],
-        "asks_code": asks_code(request),
-    }
-    return staff_page(request, "counter/office/hand_code.html", context, status=status)
 
 
 def _new_page(request: StaffRequest, form: TerminalForm, *, status: int = 200) -> HttpResponse:
