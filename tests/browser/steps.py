@@ -32,7 +32,7 @@ MAX_BYTES = 150_000
 
 
 def picture(page: Page, name: str, shows: Locator, *, whole: bool = True, until: int = MAX_HEIGHT) -> None:
-    """Wait until the page shows what it is about; with ECARD_SCREENSHOTS=1 keep a picture of it in docs/images.
+    """Wait until the page, styles too, shows what it is about; with ECARD_SCREENSHOTS=1 keep a picture in docs/images.
 
     Args:
         page: the window.
@@ -42,9 +42,9 @@ def picture(page: Page, name: str, shows: Locator, *, whole: bool = True, until:
         until: at which height the picture ends.
     """
     expect(shows).to_be_visible()
+    page.wait_for_load_state("load")
     if os.environ.get("ECARD_SCREENSHOTS") != "1":
         return
-    page.wait_for_load_state("load")
     taken = page.screenshot(full_page=whole, animations="disabled", caret="hide")
     IMAGES.mkdir(parents=True, exist_ok=True)
     (IMAGES / f"{name}.png").write_bytes(_small(taken, until))
